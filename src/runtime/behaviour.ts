@@ -1,0 +1,51 @@
+/**
+ * What a process runs. A *definition* makes a *behaviour* when the process begins; the scheduler then gives it one message
+ * at a time. `genServer`, `supervisor`, `channel` and `proc` are definitions; users meet only those.
+ */
+import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
+
+/** The inside of one running process. Created by {@link Definition.boot} in the process itself. */
+export interface Behaviour {
+  /** Handles one message. A returned promise holds the process (not the thread) until it settles. */
+  handle(message: unknown): void | PromiseLike<void>;
+  /** Handles raw data from a port (see {@link PortHandler}): text or bytes, kept apart from messages so none is mistaken. */
+  data?(data: string | Uint8Array): void | PromiseLike<void>;
+  /**
+   * The process's last word, asked once when it ends by something thrown: an error, a rejection, a stray error, or
+   * `exit(reason)`, which is how a behaviour stops itself. Answers the reason to end with. Not asked on exit signals:
+   * those end a process without its consent.
+   */
+  terminate?(reason: ExitReason): ExitReason | PromiseLike<ExitReason>;
+  /** A process that is one long function: it lives until this settles, and takes its messages with `receive`. */
+  readonly done?: PromiseLike<unknown>;
+}
+
+/** Makes behaviours. Users name definitions in other threads by their place in the application module's exports. */
+export interface Definition<Args extends readonly unknown[] = readonly unknown[]> {
+  /** What it is, for labels and errors: `"genServer"`, `"channel"` … */
+  readonly kind: string;
+  /** Runs as the first turn of the new process, so a throw in here is that process's crash. */
+  boot(...args: Args): Behaviour | PromiseLike<Behaviour>;
+}
+
+/**
+ * The inside of a *port*: an address owned by the runtime's own code (a connection, a service of a thread), which acts at
+ * once when something arrives, with no mailbox and no turn. Never user code: it would run on the sender's time.
+ * The idea is Erlang's ports, which are what its sockets are. https://www.erlang.org/doc/system/ports.html
+ */
+export interface PortHandler {
+  message?(message: unknown): void;
+  data?(data: string | Uint8Array, from: Pid | undefined): void;
+  /** An exit signal; a port without this handler ends as a process would. */
+  exit?(from: Pid, reason: ExitReason): void;
+}
+
+export function isDefinition(value: unknown): value is Definition {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { kind?: unknown }).kind === "string" &&
+    typeof (value as { boot?: unknown }).boot === "function"
+  );
+}

@@ -1,0 +1,40 @@
+/** Builds the scheduler of one thread over the memory all threads share. */
+import { randomInt } from "node:crypto";
+import { monotonicClock } from "../core/clock.js";
+import type { Definitions } from "./definitions.js";
+import { Interest } from "./interest.js";
+import { Names } from "./names.js";
+import type { Reporter } from "./report.js";
+import { type Budgets, Scheduler } from "./scheduler.js";
+import { Cells, type SharedBuffers } from "./shared.js";
+
+export function allocateShared(slots: number): SharedBuffers {
+  return {
+    cells: new SharedArrayBuffer(Cells.bytes(slots)),
+    names: new SharedArrayBuffer(Names.bytes()),
+    interest: new SharedArrayBuffer(Interest.bytes()),
+    seed: randomInt(2 ** 31),
+    slots,
+  };
+}
+
+export interface ThreadSetup {
+  readonly thread: number;
+  readonly slot: number;
+  readonly shared: SharedBuffers;
+  readonly definitions: Definitions;
+  readonly budgets: Budgets;
+  readonly report: Reporter;
+  readonly runsUserCode: boolean;
+}
+
+export function bootScheduler(setup: ThreadSetup): Scheduler {
+  const cells = new Cells(setup.shared);
+  return new Scheduler({
+    ...setup,
+    cells,
+    names: new Names(setup.shared, cells),
+    interest: new Interest(setup.shared, setup.slot),
+    clock: monotonicClock,
+  });
+}

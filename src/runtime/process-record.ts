@@ -1,0 +1,91 @@
+/**
+ * What a scheduler knows of one process: mailbox, links, monitors, and what it runs. Erlang calls it the process control
+ * block. All that most processes never use is `null` until it is used: an idle process is an object of a few hundred bytes.
+ */
+import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import { Ring } from "../core/ring.js";
+import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+import type { Scheduler } from "./scheduler.js";
+
+/** A request that waits for its reply: `call`, and the acknowledgement of a start. */
+export interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: ExitReason) => void;
+}
+
+/** A selective receive in progress. */
+export interface Waiter {
+  readonly match: (message: unknown) => boolean;
+  readonly resolve: (message: unknown) => void;
+  /** Messages before this index were tried already. */
+  scanned: number;
+  timer: NodeJS.Timeout | null;
+}
+
+/** A process's own monitor: whom it watches, and how it named it. */
+export interface Monitor {
+  readonly target: Pid;
+  readonly shown: Pid | string;
+}
+
+/** Raw data in a mailbox, told apart from messages by its class. Never leaves the thread in this form. */
+export class Data {
+  readonly data: string | Uint8Array;
+
+  constructor(data: string | Uint8Array) {
+    this.data = data;
+  }
+}
+
+export class ProcessRecord {
+  readonly pid: Pid;
+  readonly scheduler: Scheduler;
+  readonly parent: Pid | null;
+  readonly mailbox: Ring<unknown> = new Ring<unknown>();
+
+  label: string;
+  definition: Definition | null;
+  args: readonly unknown[] | null;
+  behaviour: Behaviour | null = null;
+  port: PortHandler | null = null;
+
+  /** In the run queue, or in its turn right now. */
+  queued = false;
+  /** An async callback (or the process function) has not settled: no further message is begun until it has. */
+  busy = false;
+  /** Gone: its pid names nothing any more. Code of it may still be on its way back from an `await`. */
+  exited = false;
+  /** Its behaviour's last word (`terminate`) is being asked: a second error in there ends it at once. */
+  ending = false;
+  exitReason: ExitReason = undefined;
+  trapExit = false;
+
+  links: Set<Pid> | null = null;
+  /** Who watches this process. */
+  watchers: Map<Ref, { readonly watcher: Pid; readonly shown: Pid | string }> | null = null;
+  monitors: Map<Ref, Monitor> | null = null;
+  pending: Map<Ref, Pending> | null = null;
+  names: string[] | null = null;
+  waiter: Waiter | null = null;
+  dictionary: Map<unknown, unknown> | null = null;
+  abort: AbortController | null = null;
+  handled = 0;
+
+  constructor(
+    scheduler: Scheduler,
+    pid: Pid,
+    parent: Pid | null,
+    definition: Definition | null,
+    args: readonly unknown[] | null,
+    label: string,
+  ) {
+    this.scheduler = scheduler;
+    this.pid = pid;
+    this.parent = parent;
+    this.definition = definition;
+    this.args = args;
+    this.label = label;
+  }
+}

@@ -1,0 +1,405 @@
+/**
+ * One thread's share of the BEAM: its processes, a run queue, and turns.
+ *
+ * ```
+ *   batch from a link ─┐                      ┌─► handle(message)      sync: next message
+ *   send() ────────────┼─► mailbox ─► run queue ─► turn ─► slice ──────┤
+ *   timer, reply ──────┘                      └─► promise: held till settled, others run
+ * ```
+ *
+ * A *slice* gives one process at most `messageBudget` messages, a *turn* runs slices for at most `turnBudgetMs`; then the
+ * thread's timers and I/O have theirs. This is the BEAM's reduction counting at the only places JavaScript lets us stop:
+ * between messages. The slice has the only `catch` that turns an exception into an exit.
+ */
+import type { Clock } from "../core/clock.js";
+import { Exit, type ExitReason, isNormalExit, toExitReason } from "../core/exit-reason.js";
+import { makePid, type Pid, threadOf } from "../core/pid.js";
+import { type Ref, RefSource } from "../core/ref.js";
+import { Ring } from "../core/ring.js";
+import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+import { context } from "./context.js";
+import type { Definitions } from "./definitions.js";
+import type { Interest } from "./interest.js";
+import type { Link } from "./link.js";
+import type { Names } from "./names.js";
+import { notSendable } from "./not-sendable.js";
+import type { Unsendable } from "./outbox.js";
+import { Data, ProcessRecord } from "./process-record.js";
+import type { Report, Reporter } from "./report.js";
+import { Router } from "./router.js";
+import type { Cells } from "./shared.js";
+import { Signals } from "./signals.js";
+import { Timers } from "./timers.js";
+import { Op } from "./wire.js";
+
+/** How a scheduler shares its thread out. All have defaults in `options.ts`. */
+export interface Budgets {
+  /** Messages one process handles before the next one has its slice. */
+  readonly messageBudget: number;
+  /** Milliseconds a turn may take before timers and I/O of the thread are served. Checked between messages. */
+  readonly turnBudgetMs: number;
+}
+
+export interface SchedulerSetup {
+  /** Number of this thread: never used again after its death. */
+  readonly thread: number;
+  /** The slot it fills: 0 is the I/O thread, 1 … N are schedulers. */
+  readonly slot: number;
+  readonly cells: Cells;
+  readonly names: Names;
+  readonly interest: Interest;
+  readonly definitions: Definitions;
+  readonly budgets: Budgets;
+  readonly clock: Clock;
+  readonly report: Reporter;
+  /** Whether user code runs here: then a turn may follow from a microtask, while its time lasts. */
+  readonly runsUserCode: boolean;
+}
+
+/** How a process is started. */
+export interface SpawnOptions {
+  readonly link: boolean;
+  readonly monitor: Ref | null;
+  readonly label: string;
+  /** A registered name, already claimed for the new pid. */
+  readonly name: string | null;
+}
+
+/** Between two looks at the clock inside a slice. */
+const MESSAGES_PER_CLOCK_LOOK = 8;
+
+export class Scheduler {
+  readonly thread: number;
+  readonly slot: number;
+  readonly cells: Cells;
+  readonly names: Names;
+  readonly interest: Interest;
+  readonly definitions: Definitions;
+  readonly clock: Clock;
+  readonly refs: RefSource;
+  readonly processes: Map<Pid, ProcessRecord> = new Map();
+  /** The thread's own services by name (`pubsub`, `pg`): ports. */
+  readonly services: Map<string, Pid> = new Map();
+  readonly router: Router = new Router();
+  readonly signals: Signals;
+  readonly timers: Timers;
+
+  readonly #budgets: Budgets;
+  readonly #reporter: Reporter;
+  readonly #eager: boolean;
+  readonly #runQueue = new Ring<ProcessRecord>();
+  readonly #afterTurn: (() => void)[] = [];
+  #serial = 0;
+  #inTurn = false;
+  #woken = false;
+  #windowEndMs = 0;
+  #sliceEndMs = 0;
+
+  constructor(setup: SchedulerSetup) {
+    this.thread = setup.thread;
+    this.slot = setup.slot;
+    this.cells = setup.cells;
+    this.names = setup.names;
+    this.interest = setup.interest;
+    this.definitions = setup.definitions;
+    this.clock = setup.clock;
+    this.refs = new RefSource(setup.thread);
+    this.#budgets = setup.budgets;
+    this.#reporter = setup.report;
+    this.#eager = setup.runsUserCode;
+    this.signals = new Signals(this);
+    this.timers = new Timers(this);
+  }
+
+  // ---- starting ----
+
+  /** A pid for a process that this thread is about to make, here or on another thread. */
+  nextPid(thread: number): Pid {
+    return makePid(thread, ++this.#serial, this.thread);
+  }
+
+  /** Starts a process on this thread. Its definition boots in its first slice. */
+  start(pid: Pid, parent: Pid | null, definition: Definition, args: readonly unknown[], label: string): ProcessRecord {
+    const record = new ProcessRecord(this, pid, parent, definition, args, label);
+    this.processes.set(pid, record);
+    this.cells.addLoad(this.slot, 1);
+    this.enqueue(record);
+    return record;
+  }
+
+  /** Opens a port: an address whose handler acts at once. */
+  openPort(handler: PortHandler, label: string): ProcessRecord {
+    const record = new ProcessRecord(this, this.nextPid(this.thread), null, null, null, label);
+    record.port = handler;
+    this.processes.set(record.pid, record);
+    return record;
+  }
+
+  // ---- sending ----
+
+  /** Sends `message` to `to`, wherever it lives. To nobody: nothing happens, as in Erlang. */
+  send(sender: Pid | null, to: Pid, message: unknown): void {
+    const thread = threadOf(to);
+    if (thread === this.thread) {
+      const record = this.processes.get(to);
+      if (record !== undefined) this.deliver(record, message);
+      return;
+    }
+    this.begin(thread, Op.message, sender)?.push(to, message);
+  }
+
+  /** Sends raw data to a port or from one; see {@link Data}. */
+  sendData(sender: Pid, to: Pid, data: string | Uint8Array): void {
+    const thread = threadOf(to);
+    if (thread === this.thread) this.deliverData(to, data, sender);
+    else this.begin(thread, Op.data, sender)?.push(to, data, sender);
+  }
+
+  /** Answers a request; dropped if nobody waits for it any more. */
+  reply(sender: Pid | null, to: Pid, ref: Ref, value: unknown): void {
+    const thread = threadOf(to);
+    if (thread === this.thread) this.deliverReply(to, ref, value);
+    else this.begin(thread, Op.reply, sender)?.push(to, ref, value);
+  }
+
+  /** Begins an operation for another thread; `undefined` if that thread is gone. */
+  begin(thread: number, op: Op, sender: Pid | null): unknown[] | undefined {
+    const outbox = this.router.outbox(thread);
+    if (outbox === null) return undefined;
+    this.#wake();
+    return outbox.begin(op, sender);
+  }
+
+  // ---- receiving ----
+
+  deliver(record: ProcessRecord, message: unknown): void {
+    if (record.port === null) {
+      record.mailbox.push(message);
+      if (!record.queued && (!record.busy || record.waiter !== null)) this.enqueue(record);
+      return;
+    }
+    try {
+      record.port.message?.(message);
+    } catch (error) {
+      this.#portFailed(record, error);
+    }
+  }
+
+  deliverData(to: Pid, data: string | Uint8Array, from: Pid | undefined): void {
+    const record = this.processes.get(to);
+    if (record === undefined) return;
+    if (record.port === null) this.deliver(record, new Data(data));
+    else {
+      try {
+        record.port.data?.(data, from);
+      } catch (error) {
+        this.#portFailed(record, error);
+      }
+    }
+  }
+
+  deliverReply(to: Pid, ref: Ref, value: unknown): void {
+    const record = this.processes.get(to);
+    const pending = record?.pending?.get(ref);
+    if (record === undefined || pending === undefined) return; // too late: the caller has given up
+    record.pending?.delete(ref);
+    this.signals.demonitor(record, ref);
+    pending.resolve(value);
+  }
+
+  /** A port's handler is our own code and runs on the sender's time: a fault in it costs that port only. */
+  #portFailed(record: ProcessRecord, error: unknown): void {
+    const reason = toExitReason(error);
+    this.report({ tag: "crash", pid: record.pid, label: record.label, reason, mailboxLength: 0 });
+    this.signals.die(record, reason);
+  }
+
+  // ---- turns ----
+
+  enqueue(record: ProcessRecord): void {
+    if (record.queued) return;
+    record.queued = true;
+    this.#runQueue.push(record);
+    this.#wake();
+  }
+
+  /** Opens the way to another thread; what was sent there before goes out now. */
+  connect(thread: number, link: Link): void {
+    this.router.connect(thread, link);
+    link.onBatch((batch) => this.signals.receive(batch));
+    this.#wake();
+  }
+
+  /** Runs `action` once when this turn, or what the event loop does now, is over: where writes are gathered. */
+  afterTurn(action: () => void): void {
+    this.#afterTurn.push(action);
+    this.#wake();
+  }
+
+  get runQueueLength(): number {
+    return this.#runQueue.size;
+  }
+
+  #wake(): void {
+    if (this.#woken || this.#inTurn) return;
+    this.#woken = true;
+    // A process that comes back from an await runs on in a microtask. As long as the time of this turn lasts, go on
+    // there too: the next message is a microtask away, not a round of the event loop. After that, timers and I/O first.
+    if (this.#eager && this.clock.now() < this.#windowEndMs) queueMicrotask(this.#runOn);
+    else setImmediate(this.#runTurn);
+  }
+
+  readonly #runTurn = (): void => {
+    this.#windowEndMs = this.clock.now() + this.#budgets.turnBudgetMs;
+    this.#runOn();
+  };
+
+  readonly #runOn = (): void => {
+    this.#woken = false;
+    this.#inTurn = true;
+    const queue = this.#runQueue;
+    while (queue.size > 0) {
+      const record = queue.shift() as ProcessRecord; // the size was asked
+      record.queued = false;
+      if (record.exited) continue;
+      this.#sliceEndMs = this.#windowEndMs;
+      context.run(record, this.#slice, record);
+      if (record.exited || record.queued) continue;
+      if (
+        record.waiter !== null ? record.waiter.scanned < record.mailbox.size : !record.busy && record.mailbox.size > 0
+      ) {
+        record.queued = true;
+        queue.push(record);
+      }
+      if (this.clock.now() >= this.#windowEndMs) break;
+    }
+    for (let i = 0; i < this.#afterTurn.length; i++) (this.#afterTurn[i] as () => void)();
+    this.#afterTurn.length = 0;
+    this.router.flush(this.#refused);
+    this.cells.countTurn(this.slot);
+    this.#inTurn = false;
+    if (queue.size > 0 || this.router.isDirty) this.#wake();
+  };
+
+  readonly #slice = (record: ProcessRecord): void => {
+    try {
+      if (record.definition !== null) this.#boot(record);
+      let budget = this.#budgets.messageBudget;
+      while (budget-- > 0 && !record.exited) {
+        if (record.waiter !== null) return this.#offer(record);
+        if (record.busy || record.mailbox.size === 0) return;
+        const message = record.mailbox.shift();
+        record.handled++;
+        const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
+        const held = message instanceof Data ? behaviour.data?.(message.data) : behaviour.handle(message);
+        if (held !== undefined) return this.#hold(record, held);
+        if (budget % MESSAGES_PER_CLOCK_LOOK === 0 && this.clock.now() >= this.#sliceEndMs) return;
+      }
+    } catch (error) {
+      this.end(record, error);
+    }
+  };
+
+  #boot(record: ProcessRecord): void {
+    const { definition, args } = record;
+    record.definition = null;
+    record.args = null;
+    const booted = (definition as Definition).boot(...(args as readonly unknown[])); // both set by `start`
+    if (isThenable(booted)) {
+      this.#hold(
+        record,
+        booted.then((behaviour) => this.#booted(record, behaviour)),
+      );
+    } else this.#booted(record, booted);
+  }
+
+  #booted(record: ProcessRecord, behaviour: Behaviour): void {
+    record.behaviour = behaviour;
+    if (behaviour.done === undefined) return;
+    // The process is one long function: it never handles a message here, and its return is its end.
+    record.busy = true;
+    behaviour.done.then(
+      () => this.end(record, new Exit("normal")),
+      (error: unknown) => this.end(record, error),
+    );
+  }
+
+  /** The process awaits: it gets no further message until the promise settles. */
+  #hold(record: ProcessRecord, held: PromiseLike<void>): void {
+    record.busy = true;
+    held.then(
+      () => {
+        if (record.exited || record.behaviour?.done !== undefined) return;
+        record.busy = false;
+        if (record.mailbox.size > 0) this.enqueue(record);
+      },
+      (error: unknown) => this.end(record, error),
+    );
+  }
+
+  /** Selective receive: offers the messages that have not been tried yet. */
+  #offer(record: ProcessRecord): void {
+    const waiter = record.waiter;
+    if (waiter === null) return;
+    while (waiter.scanned < record.mailbox.size) {
+      const message = record.mailbox.at(waiter.scanned);
+      if (!waiter.match(message)) {
+        waiter.scanned++;
+        continue;
+      }
+      record.mailbox.takeAt(waiter.scanned);
+      record.handled++;
+      record.waiter = null;
+      if (waiter.timer !== null) clearTimeout(waiter.timer);
+      waiter.resolve(message);
+      return;
+    }
+  }
+
+  /** Ends a process by something thrown: its behaviour has the last word on the reason. */
+  end(record: ProcessRecord, thrown: unknown): void {
+    if (record.exited) return; // code of a dead process came back from an await: nothing left to end
+    const reason = toExitReason(thrown);
+    const behaviour = record.behaviour;
+    if (record.ending || behaviour?.terminate === undefined) return this.#finish(record, reason);
+    record.ending = true;
+    try {
+      const last = context.run(record, () => behaviour.terminate?.(reason));
+      if (!isThenable(last)) return this.#finish(record, last);
+      record.busy = true;
+      last.then(
+        (final: ExitReason) => this.#finish(record, final),
+        (error: unknown) => this.#finish(record, toExitReason(error)),
+      );
+    } catch (error) {
+      this.#finish(record, toExitReason(error));
+    }
+  }
+
+  #finish(record: ProcessRecord, reason: ExitReason): void {
+    if (record.exited) return;
+    if (!isNormalExit(reason)) {
+      const { pid, label } = record;
+      this.report({ tag: "crash", pid, label, reason, mailboxLength: record.mailbox.size });
+    }
+    this.signals.die(record, reason);
+  }
+
+  // ---- reporting ----
+
+  report(report: Report): void {
+    this.#reporter(report);
+  }
+
+  /** An operation could not be copied to another thread: that is its sender's error, found out late. */
+  readonly #refused = (what: Unsendable): void => {
+    const sender = what.sender === null ? undefined : this.processes.get(what.sender);
+    const error = notSendable(what);
+    if (sender === undefined || sender.port !== null) this.report({ tag: "notice", message: error.message });
+    else this.end(sender, error);
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,90 @@
+/**
+ * The memory all threads of a runtime share. Only what must be true on every thread at the same instant lives here; the
+ * rest travels in messages. Everything is written with single atomic operations: a thread can be terminated between any
+ * two instructions, so there is no lock that could stay held.
+ *
+ * ```
+ *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers): thread number, load, progress
+ *   names     registered names: name → pid (names.ts)
+ *   interest  which slots have subscribers of a topic (interest.ts)
+ * ```
+ */
+
+/** Most slots a runtime can have: the interest filter gives each a bit. One is the I/O thread's. */
+export const MAX_SLOTS = 32;
+
+/** Passed to each thread at its start. */
+export interface SharedBuffers {
+  readonly cells: SharedArrayBuffer;
+  readonly names: SharedArrayBuffer;
+  readonly interest: SharedArrayBuffer;
+  /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
+  readonly seed: number;
+  /** Schedulers and the I/O thread. */
+  readonly slots: number;
+}
+
+const ROW = 8;
+const THREAD = 0; // thread number + 1; 0 while the slot has no ready thread
+const LOAD = 1; // living processes
+const PROGRESS = 2; // turns taken
+
+/** The row of each slot. */
+export class Cells {
+  readonly #cells: Int32Array;
+  readonly slots: number;
+
+  constructor(buffers: SharedBuffers) {
+    this.#cells = new Int32Array(buffers.cells);
+    this.slots = buffers.slots;
+  }
+
+  static bytes(slots: number): number {
+    return slots * ROW * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** The living thread of a slot; `undefined` while it is being replaced. */
+  threadOf(slot: number): number | undefined {
+    const thread = Atomics.load(this.#cells, slot * ROW + THREAD);
+    return thread === 0 ? undefined : thread - 1;
+  }
+
+  isAlive(thread: number): boolean {
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (Atomics.load(this.#cells, slot * ROW + THREAD) === thread + 1) return true;
+    }
+    return false;
+  }
+
+  setThread(slot: number, thread: number | undefined): void {
+    Atomics.store(this.#cells, slot * ROW + LOAD, 0);
+    Atomics.store(this.#cells, slot * ROW + THREAD, thread === undefined ? 0 : thread + 1);
+  }
+
+  addLoad(slot: number, change: number): void {
+    Atomics.add(this.#cells, slot * ROW + LOAD, change);
+  }
+
+  countTurn(slot: number): void {
+    Atomics.add(this.#cells, slot * ROW + PROGRESS, 1);
+  }
+
+  progressOf(slot: number): number {
+    return Atomics.load(this.#cells, slot * ROW + PROGRESS);
+  }
+
+  /** The ready scheduler with the fewest living processes; `undefined` if none is ready. */
+  leastLoaded(): number | undefined {
+    let best: number | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (let slot = 1; slot < this.slots; slot++) {
+      if (Atomics.load(this.#cells, slot * ROW + THREAD) === 0) continue;
+      const load = Atomics.load(this.#cells, slot * ROW + LOAD);
+      if (load < least) {
+        least = load;
+        best = slot;
+      }
+    }
+    return best;
+  }
+}

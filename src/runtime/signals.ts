@@ -1,0 +1,304 @@
+/**
+ * Links, monitors, exits: how processes learn of each other's ends, on one thread and across threads. A signal to a
+ * process of this thread takes effect at once; one to another thread travels in the stream of messages to it, so that the
+ * two never overtake each other.
+ *
+ * @see https://www.erlang.org/doc/system/ref_man_processes.html#signals
+ */
+import type { ExitReason } from "../core/exit-reason.js";
+import type { DownMessage, ExitMessage } from "../core/messages.js";
+import { type Pid, threadOf } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import type { Definition } from "./behaviour.js";
+import { infoOf } from "./info.js";
+import type { Batch } from "./link.js";
+import type { ProcessRecord } from "./process-record.js";
+import type { Scheduler, SpawnOptions } from "./scheduler.js";
+import { ARITY, Op } from "./wire.js";
+
+export class Signals {
+  readonly #scheduler: Scheduler;
+  /** Processes whose ends are being told. */
+  readonly #dead: ProcessRecord[] = [];
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  // ---- what a process does ----
+
+  spawn(
+    parent: ProcessRecord | null,
+    thread: number,
+    definition: Definition | string,
+    args: readonly unknown[],
+    options: SpawnOptions,
+    claim?: (pid: Pid) => void,
+  ): Pid {
+    const scheduler = this.#scheduler;
+    const elsewhere = thread !== scheduler.thread;
+    // All that can be wrong with the request is found out before anything is done about it.
+    const local = elsewhere
+      ? undefined
+      : typeof definition === "string"
+        ? scheduler.definitions.find(definition)
+        : definition;
+    const key = typeof definition === "string" ? definition : elsewhere ? scheduler.definitions.keyOf(definition) : "";
+    const pid = scheduler.nextPid(thread);
+    claim?.(pid);
+    // The parent's own half of link and monitor first: whatever happens to the child, its end finds them in place.
+    if (parent !== null && options.link) addLink(parent, pid);
+    if (parent !== null && options.monitor !== null) addMonitor(parent, options.monitor, pid, pid);
+    const by = parent?.pid ?? null;
+    if (local !== undefined) this.#begin(pid, by, local, args, options);
+    else {
+      const batch = scheduler.begin(thread, Op.spawn, by);
+      if (batch === undefined) this.#nobody(parent, pid, options);
+      else batch.push(pid, by, key, args, options.label, options.link, options.monitor, options.name);
+    }
+    return pid;
+  }
+
+  /** The new process's half, on its own thread. */
+  #begin(pid: Pid, parent: Pid | null, definition: Definition, args: readonly unknown[], options: SpawnOptions): void {
+    const record = this.#scheduler.start(pid, parent, definition, args, options.label);
+    if (options.name !== null) record.names = [options.name]; // claimed by whoever asked for the process
+    if (parent === null) return;
+    if (options.link) addLink(record, parent);
+    if (options.monitor !== null) addWatcher(record, options.monitor, parent, pid);
+  }
+
+  /** The thread a process was to start on is gone: its parent learns it as it would a death right after the start. */
+  #nobody(parent: ProcessRecord | null, pid: Pid, options: SpawnOptions): void {
+    if (parent === null) return;
+    if (options.link) queueMicrotask(() => this.exited(parent.pid, pid, "scheduler_down", true));
+    const ref = options.monitor;
+    if (ref !== null) queueMicrotask(() => this.down(parent.pid, ref, pid, "scheduler_down"));
+  }
+
+  link(record: ProcessRecord, to: Pid): void {
+    if (to === record.pid || record.links?.has(to)) return;
+    addLink(record, to);
+    this.#toward(to, Op.link, record.pid);
+  }
+
+  unlink(record: ProcessRecord, to: Pid): void {
+    if (record.links?.delete(to)) this.#toward(to, Op.unlink, record.pid);
+  }
+
+  /** `shown` is what the DOWN message names: the pid, or the name the monitor was set on. */
+  monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
+    addMonitor(record, ref, target, shown);
+    const thread = threadOf(target);
+    if (thread === this.#scheduler.thread) this.#monitored(target, record.pid, ref, shown);
+    else {
+      const batch = this.#scheduler.begin(thread, Op.monitor, record.pid);
+      if (batch === undefined) this.down(record.pid, ref, shown, "noproc");
+      else batch.push(target, record.pid, ref, shown);
+    }
+  }
+
+  /** `false` if there was no such monitor (or it has fired). */
+  demonitor(record: ProcessRecord, ref: Ref): boolean {
+    const monitor = record.monitors?.get(ref);
+    if (monitor === undefined) return false;
+    record.monitors?.delete(ref);
+    const thread = threadOf(monitor.target);
+    if (thread === this.#scheduler.thread) this.#scheduler.processes.get(monitor.target)?.watchers?.delete(ref);
+    else this.#scheduler.begin(thread, Op.demonitor, record.pid)?.push(monitor.target, ref);
+    return true;
+  }
+
+  /** Sends an exit signal, as Erlang's `exit(Pid, Reason)`. */
+  exit(from: Pid, to: Pid, reason: ExitReason): void {
+    const thread = threadOf(to);
+    if (thread === this.#scheduler.thread) this.exited(to, from, reason, false);
+    else this.#scheduler.begin(thread, Op.exit, from)?.push(to, from, reason, false);
+  }
+
+  /** The end of a process: its name and pid are free first, then everyone linked or watching is told. */
+  die(record: ProcessRecord, reason: ExitReason): void {
+    if (record.exited) return;
+    const scheduler = this.#scheduler;
+    record.exited = true;
+    record.exitReason = reason;
+    scheduler.processes.delete(record.pid);
+    if (record.port === null) scheduler.cells.addLoad(scheduler.slot, -1);
+    for (const name of record.names ?? []) scheduler.names.release(name, record.pid);
+    if (record.waiter?.timer) clearTimeout(record.waiter.timer);
+    record.waiter = null;
+    record.mailbox.clear();
+    record.abort?.abort(reason);
+    // One after the other, not one inside the other: a long chain of links must not become a deep stack.
+    this.#dead.push(record);
+    if (this.#dead.length > 1) return;
+    for (let i = 0; i < this.#dead.length; i++) this.#tellAll(this.#dead[i] as ProcessRecord);
+    this.#dead.length = 0;
+  }
+
+  #tellAll(record: ProcessRecord): void {
+    const reason = record.exitReason;
+    for (const to of record.links ?? []) this.#tellExit(to, record.pid, reason);
+    for (const [ref, { watcher, shown }] of record.watchers ?? []) this.#tellDown(watcher, ref, shown, reason);
+    for (const ref of [...(record.monitors?.keys() ?? [])]) this.demonitor(record, ref);
+    record.links = null;
+    record.watchers = null;
+    record.pending = null; // those who awaited in here are dead too: nobody resumes them
+    record.behaviour = null;
+  }
+
+  /** All processes of a thread are gone at once. Called when everything it had sent was taken in. */
+  threadDown(thread: number): void {
+    const there = (pid: Pid): boolean => threadOf(pid) === thread;
+    for (const record of [...this.#scheduler.processes.values()]) {
+      for (const [ref, watch] of record.watchers ?? []) if (there(watch.watcher)) record.watchers?.delete(ref);
+      for (const [ref, monitor] of [...(record.monitors ?? [])]) {
+        if (there(monitor.target)) this.down(record.pid, ref, monitor.shown, "scheduler_down");
+      }
+      for (const pid of [...(record.links ?? [])]) {
+        if (there(pid)) this.exited(record.pid, pid, "scheduler_down", true);
+      }
+    }
+  }
+
+  // ---- what arrives ----
+
+  /** Takes in a batch from another thread, in order. */
+  receive(batch: Batch): void {
+    for (let at = 0; at < batch.length; at += 1 + (ARITY[batch[at] as number] as number)) this.#take(batch, at);
+  }
+
+  // Our own threads are the only senders, so each position holds what wire.ts says: the casts below read that layout.
+  #take(batch: Batch, at: number): void {
+    const scheduler = this.#scheduler;
+    const to = batch[at + 1] as Pid;
+    switch (batch[at] as Op) {
+      case Op.message: {
+        const record = scheduler.processes.get(to);
+        if (record !== undefined) scheduler.deliver(record, batch[at + 2]);
+        return;
+      }
+      case Op.data:
+        return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array, batch[at + 3] as Pid);
+      case Op.reply:
+        return scheduler.deliverReply(to, batch[at + 2] as Ref, batch[at + 3]);
+      case Op.exit:
+        return this.exited(to, batch[at + 2] as Pid, batch[at + 3], batch[at + 4] as boolean);
+      case Op.link:
+        return this.#linked(to, batch[at + 2] as Pid);
+      case Op.unlink:
+        return this.#unlinked(to, batch[at + 2] as Pid);
+      case Op.monitor:
+        return this.#monitored(to, batch[at + 2] as Pid, batch[at + 3] as Ref, batch[at + 4] as Pid | string);
+      case Op.demonitor:
+        scheduler.processes.get(to)?.watchers?.delete(batch[at + 2] as Ref);
+        return;
+      case Op.down:
+        return this.down(to, batch[at + 2] as Ref, batch[at + 3] as Pid | string, batch[at + 4]);
+      case Op.spawn:
+        return this.#spawned(to, batch, at);
+      case Op.info: {
+        const record = scheduler.processes.get(to);
+        const info = record === undefined ? undefined : infoOf(record);
+        return scheduler.reply(null, batch[at + 2] as Pid, batch[at + 3] as Ref, info);
+      }
+    }
+  }
+
+  #spawned(pid: Pid, batch: Batch, at: number): void {
+    const parent = batch[at + 2] as Pid | null;
+    const key = batch[at + 3] as string;
+    const label = batch[at + 5] as string;
+    const options = {
+      label,
+      link: batch[at + 6] as boolean,
+      monitor: batch[at + 7] as Ref | null,
+      name: batch[at + 8] as string | null,
+    };
+    // Looked up when it boots: a definition that is not there is the new process's crash, not this thread's.
+    const { definitions } = this.#scheduler;
+    const definition: Definition = definitions.hasKey(key)
+      ? definitions.find(key)
+      : { kind: key, boot: () => definitions.find(key).boot() };
+    this.#begin(pid, parent, definition, batch[at + 4] as readonly unknown[], options);
+  }
+
+  #linked(to: Pid, from: Pid): void {
+    const record = this.#scheduler.processes.get(to);
+    if (record === undefined) this.#tellExit(from, to, "noproc");
+    else addLink(record, from);
+  }
+
+  #unlinked(to: Pid, from: Pid): void {
+    this.#scheduler.processes.get(to)?.links?.delete(from);
+  }
+
+  #monitored(to: Pid, watcher: Pid, ref: Ref, shown: Pid | string): void {
+    const record = this.#scheduler.processes.get(to);
+    if (record === undefined) this.#tellDown(watcher, ref, shown, "noproc");
+    else addWatcher(record, ref, watcher, shown);
+  }
+
+  /** An exit signal arrives: along a link, or sent with `exit(pid, reason)`. */
+  exited(to: Pid, from: Pid, reason: ExitReason, linked: boolean): void {
+    const record = this.#scheduler.processes.get(to);
+    if (record === undefined) return;
+    if (linked && !record.links?.delete(from)) return; // unlinked while the signal was under way
+    if (!linked && reason === "kill") return this.die(record, "killed");
+    if (record.port?.exit !== undefined) return record.port.exit(from, reason);
+    if (record.trapExit) {
+      return this.#scheduler.deliver(record, { tag: "EXIT", from, reason } satisfies ExitMessage);
+    }
+    if (reason !== "normal" || (!linked && from === to)) this.die(record, reason);
+  }
+
+  /** A monitor fires: it fails the request that waits under its ref, or becomes a message. */
+  down(to: Pid, ref: Ref, shown: Pid | string, reason: ExitReason): void {
+    const record = this.#scheduler.processes.get(to);
+    if (!record?.monitors?.delete(ref)) return; // demonitored while it was under way
+    const pending = record.pending?.get(ref);
+    if (pending !== undefined) {
+      record.pending?.delete(ref);
+      pending.reject(reason);
+    } else this.#scheduler.deliver(record, { tag: "DOWN", ref, from: shown, reason } satisfies DownMessage);
+  }
+
+  // ---- sending signals ----
+
+  #toward(to: Pid, op: typeof Op.link | typeof Op.unlink, from: Pid): void {
+    const thread = threadOf(to);
+    if (thread !== this.#scheduler.thread) {
+      const batch = this.#scheduler.begin(thread, op, from);
+      if (batch !== undefined) batch.push(to, from);
+      else if (op === Op.link) this.exited(from, to, "noproc", true);
+    } else if (op === Op.link) this.#linked(to, from);
+    else this.#unlinked(to, from);
+  }
+
+  #tellExit(to: Pid, from: Pid, reason: ExitReason): void {
+    const thread = threadOf(to);
+    if (thread === this.#scheduler.thread) this.exited(to, from, reason, true);
+    else this.#scheduler.begin(thread, Op.exit, from)?.push(to, from, reason, true);
+  }
+
+  #tellDown(to: Pid, ref: Ref, shown: Pid | string, reason: ExitReason): void {
+    const thread = threadOf(to);
+    if (thread === this.#scheduler.thread) this.down(to, ref, shown, reason);
+    else this.#scheduler.begin(thread, Op.down, null)?.push(to, ref, shown, reason);
+  }
+}
+
+function addLink(record: ProcessRecord, to: Pid): void {
+  record.links ??= new Set();
+  record.links.add(to);
+}
+
+function addMonitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
+  record.monitors ??= new Map();
+  record.monitors.set(ref, { target, shown });
+}
+
+function addWatcher(record: ProcessRecord, ref: Ref, watcher: Pid, shown: Pid | string): void {
+  record.watchers ??= new Map();
+  record.watchers.set(ref, { watcher, shown });
+}

@@ -1,0 +1,53 @@
+/** `sendAfter`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
+import { isPid, type Pid } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import type { Scheduler } from "./scheduler.js";
+
+interface Timer {
+  readonly handle: NodeJS.Timeout;
+  readonly dueMs: number;
+}
+
+/** The longest delay Node.js timers take: a bit under 25 days. */
+export const MAX_DELAY_MS = 2_147_483_647;
+
+export class Timers {
+  readonly #scheduler: Scheduler;
+  readonly #timers = new Map<Ref, Timer>();
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  start(to: Pid | string, message: unknown, delayMs: number): Ref {
+    const ref = this.#scheduler.refs.next();
+    const handle = setTimeout(this.#fire, delayMs, ref, to, message);
+    this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs });
+    return ref;
+  }
+
+  /** Milliseconds that were left, or `false` if it has fired already or never was. */
+  cancel(ref: Ref): number | false {
+    const left = this.read(ref);
+    if (left === false) return false;
+    clearTimeout(this.#timers.get(ref)?.handle);
+    this.#timers.delete(ref);
+    return left;
+  }
+
+  read(ref: Ref): number | false {
+    const timer = this.#timers.get(ref);
+    return timer === undefined ? false : Math.max(0, Math.ceil(timer.dueMs - this.#scheduler.clock.now()));
+  }
+
+  stop(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer.handle);
+    this.#timers.clear();
+  }
+
+  readonly #fire = (ref: Ref, to: Pid | string, message: unknown): void => {
+    this.#timers.delete(ref);
+    const pid = isPid(to) ? to : this.#scheduler.names.whereis(to);
+    if (pid !== undefined) this.#scheduler.send(null, pid, message);
+  };
+}

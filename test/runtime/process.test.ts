@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isDown, isExit } from "../../src/core/messages.js";
+import {
+  exit,
+  kill,
+  link,
+  monitor,
+  receive,
+  self,
+  send,
+  sendAfter,
+  spawn,
+  spawnLink,
+  spawnMonitor,
+  timeout,
+  trapExit,
+} from "../../src/runtime/process.js";
+import { inline } from "../support/inline.js";
+
+test("a message sent to a process is received by it, in order", async () => {
+  await inline().run(async () => {
+    const main = self();
+    const echo = spawn(async () => {
+      for (;;) send(main, await receive());
+    }, []);
+    for (let i = 0; i < 1000; i++) send(echo, i);
+    for (let i = 0; i < 1000; i++) assert.equal(await receive(), i);
+  });
+});
+
+test("receive takes the oldest message that matches and leaves the others where they are", async () => {
+  await inline().run(async () => {
+    for (const message of ["a", "b", "c"]) send(self(), message);
+    assert.equal(await receive((message) => message === "c"), "c");
+    assert.equal(await receive(), "a");
+    assert.equal(await receive(), "b");
+    assert.equal(await receive((message) => message === "x", 5), timeout);
+  });
+});
+
+test("a monitor gives one DOWN with the reason, and noproc for a process that is gone", async () => {
+  await inline().run(async () => {
+    const { pid, ref } = spawnMonitor(async () => exit("oops"), []);
+    assert.deepEqual(await receive(isDown), { tag: "DOWN", ref, from: pid, reason: "oops" });
+    const again = monitor(pid);
+    assert.deepEqual(await receive(isDown), { tag: "DOWN", ref: again, from: pid, reason: "noproc" });
+  });
+});
+
+test("a link carries an abnormal exit to a process that does not trap, and becomes a message for one that does", async () => {
+  await inline().run(async () => {
+    trapExit(true);
+    const middle = spawnLink(async () => {
+      spawnLink(async () => exit("boom"), []);
+      await receive(() => false);
+    }, []);
+    assert.deepEqual(await receive(isExit), { tag: "EXIT", from: middle, reason: "boom" });
+    const gone = spawn(async () => {}, []);
+    await receive(() => false, 5);
+    link(gone);
+    assert.deepEqual(await receive(isExit), { tag: "EXIT", from: gone, reason: "noproc" });
+  });
+});
+
+test("kill ends a process that traps exits, and others see killed", async () => {
+  await inline().run(async () => {
+    const { pid } = spawnMonitor(async () => {
+      trapExit(true);
+      await receive(() => false);
+    }, []);
+    await receive(() => false, 1);
+    kill(pid);
+    assert.equal((await receive(isDown)).reason, "killed");
+  });
+});
+
+test("a timer sends its message after the delay", async () => {
+  await inline().run(async () => {
+    sendAfter(self(), "late", 5);
+    assert.equal(await receive(), "late");
+  });
+});
