@@ -9,6 +9,11 @@ import type { Pid } from "../core/pid.js";
 export interface Behaviour {
   /** Handles one message. A returned promise holds the process (not the thread) until it settles. */
   handle(message: unknown): void | PromiseLike<void>;
+  /**
+   * Runs once, after whoever waited for the start was told that it went well and before the first message. OTP's
+   * `handle_continue` out of `init` runs here.
+   */
+  started?(): void | PromiseLike<void>;
   /** Handles raw data from a port (see {@link PortHandler}): text or bytes, kept apart from messages so none is mistaken. */
   data?(data: string | Uint8Array): void | PromiseLike<void>;
   /**

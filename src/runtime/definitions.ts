@@ -35,6 +35,11 @@ export class Definitions {
     this.#keys.set(definition, key);
   }
 
+  /** The key of a definition, if it is among the exports. */
+  findKey(definition: Definition): string | undefined {
+    return this.#keys.get(definition);
+  }
+
   /** @throws RuntimeError `unknownDefinition` */
   keyOf(definition: Definition): string {
     const key = this.#keys.get(definition);

@@ -1,4 +1,56 @@
-/** Limits and budgets of the runtime, with their defaults. */
+/** Limits and budgets of the runtime, with their defaults, checked once at the edge. */
+import { availableParallelism } from "node:os";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { printReport, type Reporter } from "./report.js";
 import type { Budgets } from "./scheduler.js";
+import { MAX_SLOTS } from "./shared.js";
+
+export interface RuntimeOptions {
+  /**
+   * Scheduler threads, 0 to 31. With 0 everything runs on the calling thread: for debugging and tests; isolation is off.
+   * @defaultValue one less than the cores, but at least 2, so that the death of one never leaves nobody
+   */
+  readonly schedulers?: number;
+  /** Messages one process handles before the next one has its turn. @defaultValue 64 */
+  readonly messageBudget?: number;
+  /** Milliseconds a scheduler works before timers and I/O of its thread are served. @defaultValue 4 */
+  readonly turnBudgetMs?: number;
+  /** Deaths of scheduler threads within {@link threadRestartWindowMs} before the runtime stops. @defaultValue 10 */
+  readonly maxThreadRestarts?: number;
+  /** Milliseconds. @defaultValue 10000 */
+  readonly threadRestartWindowMs?: number;
+  /** Milliseconds a scheduler thread may take to load the application module. @defaultValue 30000 */
+  readonly threadStartTimeoutMs?: number;
+  /** Takes reports of crashes of processes and threads. @defaultValue prints them to standard error */
+  readonly report?: Reporter;
+}
 
 export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4 };
+
+export function resolveRuntimeOptions(options: RuntimeOptions): Required<RuntimeOptions> {
+  const resolved: Required<RuntimeOptions> = {
+    schedulers: options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1, MAX_SLOTS - 1)),
+    messageBudget: options.messageBudget ?? DEFAULT_BUDGETS.messageBudget,
+    turnBudgetMs: options.turnBudgetMs ?? DEFAULT_BUDGETS.turnBudgetMs,
+    maxThreadRestarts: options.maxThreadRestarts ?? 10,
+    threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
+    threadStartTimeoutMs: options.threadStartTimeoutMs ?? 30_000,
+    report: options.report ?? printReport,
+  };
+  checkInteger("schedulers", resolved.schedulers, 0, MAX_SLOTS - 1);
+  checkInteger("messageBudget", resolved.messageBudget, 1, 1_000_000);
+  checkInteger("turnBudgetMs", resolved.turnBudgetMs, 1, 1000);
+  checkInteger("maxThreadRestarts", resolved.maxThreadRestarts, 0, 1_000_000);
+  checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
+  checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
+  return resolved;
+}
+
+/** @throws RuntimeError `badOption`, naming the value and what is allowed. */
+export function checkInteger(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RuntimeError(
+    ErrorCode.badOption,
+    `bad ${name} ${String(value)}: allowed are whole numbers from ${least} to ${most}`,
+  );
+}

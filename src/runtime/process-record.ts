@@ -3,17 +3,13 @@
  * block. All that most processes never use is `null` until it is used: an idle process is an object of a few hundred bytes.
  */
 import type { ExitReason } from "../core/exit-reason.js";
+import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+import type { Pending } from "./pending.js";
 import type { Scheduler } from "./scheduler.js";
-
-/** A request that waits for its reply: `call`, and the acknowledgement of a start. */
-export interface Pending {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: ExitReason) => void;
-}
 
 /** A selective receive in progress. */
 export interface Waiter {
@@ -66,6 +62,8 @@ export class ProcessRecord {
   /** Who watches this process. */
   watchers: Map<Ref, { readonly watcher: Pid; readonly shown: Pid | string }> | null = null;
   monitors: Map<Ref, Monitor> | null = null;
+  /** Who waits to hear how the start of this process went, until it has heard. */
+  starter: From | null = null;
   pending: Map<Ref, Pending> | null = null;
   names: string[] | null = null;
   waiter: Waiter | null = null;

@@ -13,6 +13,8 @@ import type { Ref } from "../core/ref.js";
 import { type Definition, isDefinition } from "./behaviour.js";
 import { context, current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
+import { callFailed, Pending } from "./pending.js";
+import { servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import { MAX_DELAY_MS } from "./timers.js";
 import { Op } from "./wire.js";
@@ -105,12 +107,35 @@ export function spawnMonitor<Args extends readonly unknown[]>(
   return { pid: start(definition, args, options, false, ref), ref };
 }
 
+/**
+ * {@link spawn} as a request (see {@link openRequest}): the reply is what the new process acknowledges, `["ok", pid]` once
+ * its definition has booted unless it {@link acknowledge}d something before that. It fails if the process ends first.
+ */
+export function spawnRequest(
+  definition: Definition | string,
+  args: readonly unknown[],
+  options: StartOptions & { readonly link: boolean },
+): { readonly from: From; readonly to: Pid; readonly answered: Promise<unknown> } {
+  const record = current();
+  const ref = record.scheduler.refs.next();
+  const to = start(definition, args, options, options.link, ref, true);
+  // Nothing of the new process, not even its failure to start, has arrived yet: that takes a turn or a microtask.
+  return { from: { pid: record.pid, ref }, to, answered: pendingReply(record, ref, to) };
+}
+
+/** Tells whoever started the calling process with {@link spawnRequest} how that went. Only the first word counts. */
+export function acknowledge(result: unknown): void {
+  const record = current();
+  record.scheduler.acknowledge(record, result);
+}
+
 function start<Args extends readonly unknown[]>(
   what: Definition<Args> | ProcessFunction<Args> | string,
   args: Args,
   options: StartOptions,
   link: boolean,
   monitorRef: Ref | null,
+  acknowledge = false,
 ): Pid {
   const record = current();
   const { scheduler } = record;
@@ -119,7 +144,7 @@ function start<Args extends readonly unknown[]>(
   const label = options.label ?? (typeof definition === "string" ? definition : definition.kind);
   const thread = threadFor(record, options.scheduler ?? "here");
   const name = options.name ?? null;
-  const spawning = { link, monitor: monitorRef, label, name };
+  const spawning = { link, monitor: monitorRef, label, name, acknowledge };
   if (name === null) return scheduler.signals.spawn(record, thread, definition, args, spawning);
   return scheduler.signals.spawn(record, thread, definition, args, spawning, (pid) => claimName(record, name, pid));
 }
@@ -159,6 +184,15 @@ function threadFor(record: ProcessRecord, placement: Placement): number {
     throw new RuntimeError(ErrorCode.noScheduler, `no scheduler can take a process now (asked for ${placement})`);
   }
   return thread;
+}
+
+/**
+ * A definition as it can be sent to any process: its key in the application module. One that is not exported there stays
+ * as it is, and then only this thread can start it.
+ */
+export function sendableDefinition(definition: Definition<never> | string): Definition<never> | string {
+  if (typeof definition === "string") return definition;
+  return current().scheduler.definitions.findKey(definition as Definition) ?? definition; // only looked up, never booted
 }
 
 // ---- messages ----
@@ -240,13 +274,16 @@ export function openRequest(to: Pid | string): {
   const target = isPid(to) ? to : record.scheduler.names.whereis(to);
   if (target === undefined) throw callFailed("noproc", to);
   const ref = record.scheduler.refs.next();
-  record.pending ??= new Map();
-  const { pending } = record;
-  const answered = new Promise<unknown>((resolve, reject) => {
-    pending.set(ref, { resolve, reject: (reason) => reject(callFailed(reason, to)) });
-  });
+  const answered = pendingReply(record, ref, to);
   record.scheduler.signals.monitor(record, ref, target, to);
   return { from: { pid: record.pid, ref }, to: target, answered };
+}
+
+function pendingReply(record: ProcessRecord, ref: Ref, to: Pid | string): Promise<unknown> {
+  const pending = new Pending(to);
+  record.pending ??= new Map();
+  record.pending.set(ref, pending);
+  return pending.answered;
 }
 
 /**
@@ -263,35 +300,17 @@ export function awaitReply(
   checkDelay(timeoutMs);
   const record = current();
   const { ref } = request.from;
-  const timer = setTimeout(() => {
-    const pending = record.pending?.get(ref);
-    if (pending === undefined) return;
+  const pending = record.pending?.get(ref);
+  pending?.startTimer(timeoutMs, () => {
     cancelRequest(record, ref);
-    pending.resolve(timeout);
-  }, timeoutMs);
-  return request.answered.then(
-    (value) => {
-      clearTimeout(timer);
-      if (value !== timeout) return value;
-      throw new RuntimeError(ErrorCode.callTimeout, `no reply from ${request.to} within ${timeoutMs} ms`, {
-        exitReason: ["timeout", ["call", request.to, timeoutMs]],
-      });
-    },
-    (error: unknown) => {
-      clearTimeout(timer);
-      throw error;
-    },
-  );
+    pending.timeOut(timeoutMs);
+  });
+  return request.answered;
 }
 
 function cancelRequest(record: ProcessRecord, ref: Ref): void {
   record.pending?.delete(ref);
   record.scheduler.signals.demonitor(record, ref);
-}
-
-function callFailed(reason: ExitReason, to: Pid | string): RuntimeError {
-  const what = reason === "noproc" ? `there is no process ${to}` : `${to} exited: ${formatReason(reason)}`;
-  return new RuntimeError(ErrorCode.callFailed, what, { cause: reason, exitReason: [reason, ["call", to]] });
 }
 
 /** Answers a request, once, from any process and at any time. An answer that nobody waits for any more is dropped. */
@@ -441,6 +460,11 @@ export function readTimer(ref: Ref): number | false {
   return current().scheduler.timers.read(ref);
 }
 
+/** Milliseconds of this thread's clock, never going back: good for differences only. Erlang's `monotonic_time`. */
+export function now(): number {
+  return current().scheduler.clock.now();
+}
+
 function checkDelay(delayMs: number): number {
   if (Number.isFinite(delayMs) && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return delayMs;
   throw new RuntimeError(
@@ -450,6 +474,12 @@ function checkDelay(delayMs: number): number {
 }
 
 // ---- looking ----
+
+/** Tells people something about the calling process that is worth a line. */
+export function notice(message: string): void {
+  const { scheduler, pid, label } = current();
+  scheduler.report({ tag: "notice", message: `process ${pid} (${label}) ${message}` });
+}
 
 /** What can be told of a process, on any thread; `undefined` if it is gone. */
 export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
@@ -474,4 +504,12 @@ export function service(name: string): Pid {
   throw new RuntimeError(ErrorCode.noProcess, `this thread runs no service "${name}"`);
 }
 
+/** The same service on the other threads; with `topic`, only on those where that topic may be wanted. */
+export function peers(name: string, topic?: string): Pid[] {
+  return servicePeers(current().scheduler, name, topic);
+}
+
+export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export type { ProcessInfo } from "./info.js";
+export { Port, type Service } from "./port.js";
 export { isDefinition, isPid };

@@ -63,6 +63,8 @@ export interface SpawnOptions {
   readonly label: string;
   /** A registered name, already claimed for the new pid. */
   readonly name: string | null;
+  /** Whether the parent waits under the monitor's ref to hear how the start went. */
+  readonly acknowledge?: boolean;
 }
 
 /** Between two looks at the clock inside a slice. */
@@ -128,8 +130,8 @@ export class Scheduler {
   }
 
   /** Opens a port: an address whose handler acts at once. */
-  openPort(handler: PortHandler, label: string): ProcessRecord {
-    const record = new ProcessRecord(this, this.nextPid(this.thread), null, null, null, label);
+  openPort(handler: PortHandler, label: string, pid: Pid = this.nextPid(this.thread)): ProcessRecord {
+    const record = new ProcessRecord(this, pid, null, null, null, label);
     record.port = handler;
     this.processes.set(record.pid, record);
     return record;
@@ -310,18 +312,31 @@ export class Scheduler {
         record,
         booted.then((behaviour) => this.#booted(record, behaviour)),
       );
-    } else this.#booted(record, booted);
+    } else {
+      const held = this.#booted(record, booted);
+      if (held !== undefined) this.#hold(record, held);
+    }
   }
 
-  #booted(record: ProcessRecord, behaviour: Behaviour): void {
+  #booted(record: ProcessRecord, behaviour: Behaviour): void | PromiseLike<void> {
+    if (record.exited) return; // it was ended while it booted
     record.behaviour = behaviour;
-    if (behaviour.done === undefined) return;
+    this.acknowledge(record, ["ok", record.pid]);
+    if (behaviour.done === undefined) return behaviour.started?.();
     // The process is one long function: it never handles a message here, and its return is its end.
     record.busy = true;
     behaviour.done.then(
       () => this.end(record, new Exit("normal")),
       (error: unknown) => this.end(record, error),
     );
+  }
+
+  /** Tells whoever waits for the start of `record` how it went. Once: what is said after that, nobody hears. */
+  acknowledge(record: ProcessRecord, result: unknown): void {
+    const { starter } = record;
+    if (starter === null) return;
+    record.starter = null;
+    this.reply(record.pid, starter.pid, starter.ref, result);
   }
 
   /** The process awaits: it gets no further message until the promise settles. */
@@ -383,6 +398,13 @@ export class Scheduler {
       this.report({ tag: "crash", pid, label, reason, mailboxLength: record.mailbox.size });
     }
     this.signals.die(record, reason);
+  }
+
+  /** Ends everything here at once. What should end in order must have ended before. */
+  stop(): void {
+    for (const record of [...this.processes.values()]) this.signals.die(record, "killed");
+    this.timers.stop();
+    this.router.closeAll();
   }
 
   // ---- reporting ----

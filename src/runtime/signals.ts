@@ -54,7 +54,18 @@ export class Signals {
     else {
       const batch = scheduler.begin(thread, Op.spawn, by);
       if (batch === undefined) this.#nobody(parent, pid, options);
-      else batch.push(pid, by, key, args, options.label, options.link, options.monitor, options.name);
+      else
+        batch.push(
+          pid,
+          by,
+          key,
+          args,
+          options.label,
+          options.link,
+          options.monitor,
+          options.name,
+          options.acknowledge === true,
+        );
     }
     return pid;
   }
@@ -65,7 +76,9 @@ export class Signals {
     if (options.name !== null) record.names = [options.name]; // claimed by whoever asked for the process
     if (parent === null) return;
     if (options.link) addLink(record, parent);
-    if (options.monitor !== null) addWatcher(record, options.monitor, parent, pid);
+    if (options.monitor === null) return;
+    addWatcher(record, options.monitor, parent, pid);
+    if (options.acknowledge) record.starter = { pid: parent, ref: options.monitor };
   }
 
   /** The thread a process was to start on is gone: its parent learns it as it would a death right after the start. */
@@ -143,6 +156,7 @@ export class Signals {
     for (const ref of [...(record.monitors?.keys() ?? [])]) this.demonitor(record, ref);
     record.links = null;
     record.watchers = null;
+    for (const pending of record.pending?.values() ?? []) pending.drop();
     record.pending = null; // those who awaited in here are dead too: nobody resumes them
     record.behaviour = null;
   }
@@ -214,6 +228,7 @@ export class Signals {
       link: batch[at + 6] as boolean,
       monitor: batch[at + 7] as Ref | null,
       name: batch[at + 8] as string | null,
+      acknowledge: batch[at + 9] as boolean,
     };
     // Looked up when it boots: a definition that is not there is the new process's crash, not this thread's.
     const { definitions } = this.#scheduler;

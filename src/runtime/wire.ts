@@ -25,7 +25,7 @@ export const Op = {
   demonitor: 7,
   /** to, ref, shown, reason */
   down: 8,
-  /** pid, parent, key, args, label, linked, monitor ref or null, trap exits */
+  /** pid, parent, key, args, label, linked, monitor ref or null, name or null, whether the start is acknowledged */
   spawn: 9,
   /** to, from, ref: asks for the process's info */
   info: 10,
@@ -33,4 +33,4 @@ export const Op = {
 export type Op = (typeof Op)[keyof typeof Op];
 
 /** How many values follow each operation. */
-export const ARITY: readonly number[] = [2, 3, 3, 4, 2, 2, 4, 2, 4, 8, 3];
+export const ARITY: readonly number[] = [2, 3, 3, 4, 2, 2, 4, 2, 4, 9, 3];

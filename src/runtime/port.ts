@@ -1,0 +1,128 @@
+/**
+ * A port as its owner sees it: an address on this thread that acts the instant something arrives, and what it can do in
+ * its own name. The runtime's own code only (connections, services); see {@link PortHandler}.
+ */
+import type { ExitReason } from "../core/exit-reason.js";
+import type { From } from "../core/messages.js";
+import { makePid, type Pid } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import type { PortHandler } from "./behaviour.js";
+import type { ProcessRecord } from "./process-record.js";
+import type { Scheduler } from "./scheduler.js";
+
+export class Port {
+  readonly #record: ProcessRecord;
+  readonly #scheduler: Scheduler;
+
+  constructor(scheduler: Scheduler, handler: PortHandler, label: string, pid?: Pid) {
+    this.#scheduler = scheduler;
+    this.#record = scheduler.openPort(handler, label, pid);
+  }
+
+  get pid(): Pid {
+    return this.#record.pid;
+  }
+
+  get isOpen(): boolean {
+    return !this.#record.exited;
+  }
+
+  send(to: Pid, message: unknown): void {
+    this.#scheduler.send(this.pid, to, message);
+  }
+
+  sendData(to: Pid, data: string | Uint8Array): void {
+    this.#scheduler.sendData(this.pid, to, data);
+  }
+
+  reply(to: From, value: unknown): void {
+    this.#scheduler.reply(this.pid, to.pid, to.ref, value);
+  }
+
+  /** A DOWN message comes to the port's handler. */
+  monitor(target: Pid): Ref {
+    const ref = this.#scheduler.refs.next();
+    this.#scheduler.signals.monitor(this.#record, ref, target, target);
+    return ref;
+  }
+
+  demonitor(ref: Ref): void {
+    this.#scheduler.signals.demonitor(this.#record, ref);
+  }
+
+  /** Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now. */
+  spawn(key: string, args: readonly unknown[], label: string): { readonly pid: Pid; readonly ref: Ref } | undefined {
+    const { cells } = this.#scheduler;
+    const slot = cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined);
+    const thread = slot === undefined ? undefined : cells.threadOf(slot);
+    if (thread === undefined) return undefined;
+    const ref = this.#scheduler.refs.next();
+    const options = { link: false, monitor: ref, label, name: null };
+    return { pid: this.#scheduler.signals.spawn(this.#record, thread, key, args, options), ref };
+  }
+
+  exit(to: Pid, reason: ExitReason): void {
+    this.#scheduler.signals.exit(this.pid, to, reason);
+  }
+
+  /** Ends the port: whoever monitors it learns `reason`. */
+  close(reason: ExitReason): void {
+    this.#scheduler.signals.die(this.#record, reason);
+  }
+
+  /** Runs `action` once when what the event loop does now is over. */
+  afterTurn(action: () => void): void {
+    this.#scheduler.afterTurn(action);
+  }
+
+  // ---- for services: the same port on every thread ----
+
+  /** The ports of this service on the other living threads. */
+  peers(): Pid[] {
+    return servicePeers(this.#scheduler, this.#record.label);
+  }
+
+  /** From now on messages about `topic` are wanted on this thread; see `interest.ts`. Once per topic. */
+  addInterest(topic: string): void {
+    this.#scheduler.interest.add(topic);
+  }
+
+  removeInterest(topic: string): void {
+    this.#scheduler.interest.remove(topic);
+  }
+}
+
+/** A service: one port on every thread, open before anything else happens there. */
+export interface Service {
+  readonly name: string;
+  /** Makes its handler; `port` may be used once the thread runs. */
+  open(port: () => Port): PortHandler;
+}
+
+/** Opens the services of a thread. Their pids have the same serials everywhere: peers find each other without asking. */
+export function openServices(scheduler: Scheduler, services: readonly Service[]): void {
+  for (const service of services) {
+    let port: Port | undefined;
+    const handler = service.open(() => port as Port); // handlers act on messages, and none comes before this returns
+    port = new Port(scheduler, handler, service.name, scheduler.nextPid(scheduler.thread));
+    scheduler.services.set(service.name, port.pid);
+  }
+  for (const name of scheduler.services.keys()) {
+    const pid = scheduler.services.get(name);
+    if (pid !== undefined) scheduler.send(null, pid, ["opened"]);
+  }
+}
+
+/** The ports of a service on the other living threads; with `topic`, only where that may be wanted. */
+export function servicePeers(scheduler: Scheduler, name: string, topic?: string): Pid[] {
+  const serial = [...scheduler.services.keys()].indexOf(name) + 1;
+  const { cells } = scheduler;
+  const slots = topic === undefined ? -1 : scheduler.interest.slotsFor(topic);
+  const pids: Pid[] = [];
+  for (let slot = 0; slot < cells.slots; slot++) {
+    if (slot === scheduler.slot || (slots & (1 << slot)) === 0) continue;
+    const thread = cells.threadOf(slot);
+    if (thread !== undefined) pids.push(makePid(thread, serial, thread));
+  }
+  return pids;
+}

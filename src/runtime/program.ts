@@ -1,0 +1,44 @@
+/**
+ * What the runtime expects of an application module: its default export is a *program*, which says what services each
+ * thread runs and describes itself to the main thread in plain data. `application()` makes one.
+ */
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { Definitions } from "./definitions.js";
+import type { Service } from "./port.js";
+
+export interface Program {
+  readonly services: readonly Service[];
+  /** Plain data about the application, with definitions replaced by their keys. Runs once per thread, after loading. */
+  describe(keyOf: Definitions["keyOf"]): unknown;
+}
+
+export interface LoadedProgram {
+  readonly program: Program;
+  readonly definitions: Definitions;
+  readonly manifest: unknown;
+}
+
+/**
+ * Loads an application module.
+ *
+ * @throws whatever its evaluation throws; RuntimeError `badArgument` if it has no program as its default export.
+ */
+export async function loadProgram(url: string): Promise<LoadedProgram> {
+  const exports: Record<string, unknown> = await import(url);
+  const program = exports.default;
+  if (!isProgram(program)) {
+    throw new RuntimeError(
+      ErrorCode.badArgument,
+      `${url} must have an application as its default export: export default application({ … })`,
+    );
+  }
+  const definitions = new Definitions();
+  definitions.collect(exports);
+  return { program, definitions, manifest: program.describe((definition) => definitions.keyOf(definition)) };
+}
+
+function isProgram(value: unknown): value is Program {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { describe?: unknown }).describe === "function"
+  );
+}

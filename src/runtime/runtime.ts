@@ -1,0 +1,261 @@
+/**
+ * The runtime seen from the main thread: the I/O thread's scheduler (slot 0), and the scheduler threads, which it starts,
+ * watches and replaces. A thread is a supervised child whose death is the exit of everything on it:
+ *
+ *  1. its slot is marked empty and its names are free, for all threads at once (shared memory);
+ *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
+ *  3. a fresh thread with a new number takes the slot, under a restart limit; beyond that the runtime stops.
+ */
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { PortHandler } from "./behaviour.js";
+import { allocateShared, bootScheduler } from "./boot-scheduler.js";
+import { context } from "./context.js";
+import { Definitions } from "./definitions.js";
+import { type RuntimeOptions, resolveRuntimeOptions } from "./options.js";
+import { openServices, Port, type Service } from "./port.js";
+import { PortLink } from "./port-link.js";
+import type { ProcessRecord } from "./process-record.js";
+import { type LoadedProgram, loadProgram } from "./program.js";
+import { countRestart, type RestartTimes } from "./restart-limit.js";
+import type { Scheduler } from "./scheduler.js";
+import type { SharedBuffers } from "./shared.js";
+import { hearStrays } from "./strays.js";
+import type { News, Order, ThreadData } from "./thread-protocol.js";
+
+/** The thread number of the I/O thread, and its slot. */
+const MAIN = 0;
+
+/** How long {@link Runtime.stop} waits for terminated threads: one in a native call cannot be stopped before it returns. */
+const TERMINATION_WAIT_MS = 5000;
+
+interface Thread {
+  readonly number: number;
+  readonly slot: number;
+  readonly worker: Worker;
+  ready: boolean;
+}
+
+export class Runtime {
+  readonly options: Required<RuntimeOptions>;
+  readonly scheduler: Scheduler;
+  /** Settles when the runtime has stopped, with the reason: `"stopped"`, or why it had to. */
+  readonly stopped: Promise<string>;
+
+  readonly #url: string;
+  readonly #shared: SharedBuffers;
+  readonly #threads = new Map<number, Thread>();
+  readonly #host: ProcessRecord;
+  readonly #unhear: () => void;
+  #settleStopped: (reason: string) => void = () => {};
+  #nextThread = MAIN + 1;
+  #restarts: RestartTimes = [];
+  #manifest: unknown;
+  /** Every thread was ready once: from then on a dead one is replaced. */
+  #up = false;
+  #stopping = false;
+
+  /**
+   * Starts the threads and waits until each has loaded the application module.
+   *
+   * @param url - URL of the application module, loaded by every scheduler thread.
+   * @param services - The services of the I/O thread: the same, in the same order, as the application's program has.
+   * @throws RuntimeError `startFailed` if the module cannot be loaded, with what it threw.
+   */
+  static async start(url: URL | string, services: readonly Service[], options: RuntimeOptions = {}): Promise<Runtime> {
+    const resolved = resolveRuntimeOptions(options);
+    const inline = resolved.schedulers === 0 ? await loadHere(String(url)) : undefined;
+    const runtime = new Runtime(String(url), resolved, inline, inline?.program.services ?? services);
+    if (inline !== undefined) return runtime;
+    try {
+      const slots = Array.from({ length: resolved.schedulers }, (_, index) => index + 1);
+      const manifests = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
+      runtime.#manifest = manifests[0];
+      runtime.#up = true;
+      return runtime;
+    } catch (error) {
+      await runtime.stop(String(error));
+      throw error;
+    }
+  }
+
+  private constructor(
+    url: string,
+    options: Required<RuntimeOptions>,
+    inline: LoadedProgram | undefined,
+    services: readonly Service[],
+  ) {
+    this.#url = url;
+    this.options = options;
+    this.#shared = allocateShared(options.schedulers + 1);
+    this.scheduler = bootScheduler({
+      thread: MAIN,
+      slot: MAIN,
+      shared: this.#shared,
+      budgets: options,
+      definitions: inline?.definitions ?? new Definitions(),
+      runsUserCode: inline !== undefined,
+      report: options.report,
+    });
+    this.#manifest = inline?.manifest;
+    this.stopped = new Promise((resolve) => {
+      this.#settleStopped = resolve;
+    });
+    openServices(this.scheduler, services); // first: their pids have the serials they have on every thread
+    this.#host = this.scheduler.openPort({}, "host");
+    this.scheduler.cells.setThread(MAIN, MAIN);
+    this.#unhear = inline === undefined ? () => {} : this.#runInline();
+  }
+
+  /** What the application module says of itself. */
+  get manifest(): unknown {
+    return this.#manifest;
+  }
+
+  /** Whether user code is kept off the I/O thread. */
+  get isIsolated(): boolean {
+    return this.options.schedulers > 0;
+  }
+
+  /** Runs `action` in the name of the host: code outside any process, which may then use the functions of `process.ts`. */
+  asHost<T>(action: () => T): T {
+    if (this.#stopping) throw new RuntimeError(ErrorCode.runtimeStopped, "the runtime has stopped");
+    return context.run(this.#host, action);
+  }
+
+  openPort(handler: PortHandler, label: string): Port {
+    return new Port(this.scheduler, handler, label);
+  }
+
+  /** Ends all threads. What should end in order must have ended before. */
+  async stop(reason = "stopped"): Promise<void> {
+    if (this.#stopping) {
+      await this.stopped;
+      return;
+    }
+    this.#stopping = true;
+    const ends = [...this.#threads.values()].map((thread) => thread.worker.terminate());
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, TERMINATION_WAIT_MS);
+    });
+    await Promise.race([Promise.all(ends), late]);
+    clearTimeout(timer);
+    this.scheduler.stop();
+    this.#unhear();
+    this.#settleStopped(reason);
+  }
+
+  #runInline(): () => void {
+    const message =
+      "no scheduler threads (schedulers: 0): isolation is off, a loop or a leak in a process takes all down";
+    this.options.report({ tag: "notice", message });
+    return hearStrays((error) => {
+      // The program around us may have its own listener; if it has not, do what Node.js does.
+      if (process.listenerCount("uncaughtException") > 1) return;
+      console.error(error);
+      process.exit(1);
+    });
+  }
+
+  /** Starts a thread in a slot; settles with its manifest once it is ready. */
+  #startThread(slot: number): Promise<unknown> {
+    const number = this.#nextThread++;
+    const mine = new MessageChannel();
+    const peers = [{ thread: MAIN, port: mine.port2 }];
+    this.scheduler.connect(number, new PortLink(mine.port1));
+    for (const other of this.#threads.values()) {
+      const channel = new MessageChannel();
+      peers.push({ thread: other.number, port: channel.port2 });
+      order(other, { tag: "peer", thread: number, port: channel.port1 }, [channel.port1]);
+    }
+    const data: ThreadData = {
+      thread: number,
+      slot,
+      shared: this.#shared,
+      budgets: { messageBudget: this.options.messageBudget, turnBudgetMs: this.options.turnBudgetMs },
+      application: this.#url,
+      peers,
+    };
+    const worker = new Worker(new URL("../../workers/scheduler.js", import.meta.url), {
+      workerData: data,
+      transferList: peers.map((peer) => peer.port),
+      name: `joist scheduler ${slot}`,
+    });
+    const thread: Thread = { number, slot, worker, ready: false };
+    this.#threads.set(number, thread);
+    return this.#follow(thread);
+  }
+
+  #follow(thread: Thread): Promise<unknown> {
+    const { worker, slot } = thread;
+    let fault = "";
+    return new Promise((resolve, reject) => {
+      const failed = (message: string): void =>
+        reject(new RuntimeError(ErrorCode.startFailed, `scheduler ${slot} could not start: ${message}`));
+      const timer = setTimeout(() => {
+        fault = `not ready within ${this.options.threadStartTimeoutMs} ms`;
+        void worker.terminate();
+      }, this.options.threadStartTimeoutMs);
+      worker.on("message", (news: News) => {
+        if (news.tag === "report") return this.options.report(news.report);
+        if (news.tag === "failed") {
+          fault = news.message;
+          void worker.terminate();
+          return;
+        }
+        clearTimeout(timer);
+        thread.ready = true;
+        this.scheduler.cells.setThread(slot, thread.number);
+        resolve(news.manifest);
+      });
+      worker.on("error", (error: Error) => {
+        fault = error.stack ?? error.message;
+      });
+      worker.on("exit", (code) => {
+        clearTimeout(timer);
+        const reason = fault === "" ? `it exited with code ${code}` : fault;
+        failed(reason);
+        this.#threadDown(thread, reason);
+      });
+    });
+  }
+
+  #threadDown(thread: Thread, reason: string): void {
+    const { number, slot } = thread;
+    this.#threads.delete(number);
+    if (this.#stopping || !this.#up) return;
+    this.scheduler.cells.setThread(slot, undefined);
+    this.scheduler.interest.clearSlot(slot);
+    for (const other of this.#threads.values()) order(other, { tag: "down", thread: number }, []);
+    this.scheduler.router.disconnect(number);
+    this.scheduler.signals.threadDown(number);
+    this.options.report({ tag: "thread_down", scheduler: slot, thread: number, reason });
+
+    const { maxThreadRestarts, threadRestartWindowMs } = this.options;
+    const times = countRestart(this.#restarts, this.scheduler.clock.now(), maxThreadRestarts, threadRestartWindowMs);
+    if (times === undefined) {
+      const message = `scheduler threads died more than ${maxThreadRestarts} times within ${threadRestartWindowMs} ms, the last one because ${reason}`;
+      this.options.report({ tag: "notice", message: `stopping: ${message}` });
+      void this.stop(message);
+      return;
+    }
+    this.#restarts = times;
+    // If this one fails too, its exit comes back here and counts.
+    this.#startThread(slot).catch(() => {});
+  }
+}
+
+async function loadHere(url: string): Promise<LoadedProgram> {
+  try {
+    return await loadProgram(url);
+  } catch (error) {
+    throw new RuntimeError(ErrorCode.startFailed, `the application could not start: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function order(thread: Thread, what: Order, transfer: MessagePort[]): void {
+  thread.worker.postMessage(what, transfer);
+}

@@ -1,0 +1,29 @@
+/** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
+import type { MessagePort } from "node:worker_threads";
+import type { Report } from "./report.js";
+import type { Budgets } from "./scheduler.js";
+import type { SharedBuffers } from "./shared.js";
+
+/** Given to a thread at its start. */
+export interface ThreadData {
+  readonly thread: number;
+  readonly slot: number;
+  readonly shared: SharedBuffers;
+  readonly budgets: Budgets;
+  /** URL of the application module. */
+  readonly application: string;
+  /** Links to the threads that are there already. */
+  readonly peers: readonly { readonly thread: number; readonly port: MessagePort }[];
+}
+
+/** From the main thread. */
+export type Order =
+  | { readonly tag: "peer"; readonly thread: number; readonly port: MessagePort }
+  | { readonly tag: "down"; readonly thread: number };
+
+/** To the main thread. */
+export type News =
+  /** The application module is loaded; `manifest` is what it says of itself, as plain data. */
+  | { readonly tag: "ready"; readonly manifest: unknown }
+  | { readonly tag: "failed"; readonly message: string }
+  | { readonly tag: "report"; readonly report: Report };

@@ -1,0 +1,66 @@
+/**
+ * A scheduler thread from the inside: opens its links, loads the application module, says it is ready, and from then on
+ * only takes turns. It ends with the whole thread: by order, by an error nobody owns, by `process.exit` in user code.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { toExitReason } from "../core/exit-reason.js";
+import { bootScheduler } from "./boot-scheduler.js";
+import { openServices } from "./port.js";
+import { PortLink } from "./port-link.js";
+import { type LoadedProgram, loadProgram } from "./program.js";
+import { formatReport } from "./report.js";
+import { hearStrays } from "./strays.js";
+import type { News, Order, ThreadData } from "./thread-protocol.js";
+
+/** Runs the calling worker thread as a scheduler. */
+export async function runThread(): Promise<void> {
+  const control = parentPort;
+  if (control === null) throw new Error("this file is the entry point of a scheduler thread; start() runs it");
+  const data = workerData as ThreadData; // what runtime.ts gave it
+  const tell = (news: News): void => control.postMessage(news);
+
+  hearStrays((error) => {
+    // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
+    tell({ tag: "report", report: { tag: "notice", message: `scheduler ${data.slot}: ${describe(error)}` } });
+    process.exit(1);
+  });
+
+  let loaded: LoadedProgram;
+  try {
+    loaded = await loadProgram(data.application);
+  } catch (error) {
+    tell({ tag: "failed", message: describe(error) });
+    return;
+  }
+
+  const scheduler = bootScheduler({
+    ...data,
+    definitions: loaded.definitions,
+    runsUserCode: true,
+    report: (report) => {
+      try {
+        tell({ tag: "report", report });
+      } catch {
+        // A reason that cannot be copied: its text can.
+        tell({ tag: "report", report: { tag: "notice", message: formatReport(report) } });
+      }
+    },
+  });
+  openServices(scheduler, loaded.program.services);
+  for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  control.on("message", (order: Order) => {
+    switch (order.tag) {
+      case "peer":
+        return scheduler.connect(order.thread, new PortLink(order.port));
+      case "down":
+        scheduler.router.disconnect(order.thread);
+        return scheduler.signals.threadDown(order.thread);
+    }
+  });
+  tell({ tag: "ready", manifest: loaded.manifest });
+}
+
+function describe(error: unknown): string {
+  const reason = toExitReason(error) as { stack?: string };
+  return reason.stack ?? String(error);
+}

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ExitReason, isErrorReason } from "../../src/core/exit-reason.js";
+import { isDown, isExit } from "../../src/core/messages.js";
+import { threadOf } from "../../src/core/pid.js";
+import {
+  kill,
+  link,
+  monitor,
+  processInfo,
+  receive,
+  self,
+  send,
+  spawn,
+  spawnLink,
+  spawnMonitor,
+  trapExit,
+  whereis,
+} from "../../src/runtime/process.js";
+import { withThreads } from "../support/threads.js";
+
+test("a process on a chosen scheduler answers, and its pid tells where it lives", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      for (const scheduler of [1, 2]) {
+        const pid = spawn("whoami", [self()], { scheduler });
+        send(pid, "who?");
+        assert.equal(await receive(), pid);
+        assert.notEqual(threadOf(pid), threadOf(self()));
+        assert.equal((await processInfo(pid))?.scheduler, scheduler);
+      }
+    });
+  });
+});
+
+test("processes spread over the schedulers when the least loaded one is asked for", async () => {
+  await withThreads({ schedulers: 3 }, async ({ run }) => {
+    await run(async () => {
+      const seen = new Set<number>();
+      for (let i = 0; i < 9; i++) {
+        const pid = spawn("whoami", [self()], { scheduler: "least_loaded" });
+        send(pid, 0);
+        await receive();
+        seen.add(threadOf(pid));
+      }
+      assert.equal(seen.size, 3);
+    });
+  });
+});
+
+test("100,000 messages from one sender to one receiver on another thread arrive in order", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const receiver = spawn("inOrder", [self(), 100_000], { scheduler: 1 });
+      for (let i = 0; i <= 100_000; i++) send(receiver, i);
+      assert.equal(await receive(), 0);
+    });
+  });
+});
+
+test("between two schedulers too, and the sender's death is seen after its last message", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const sender = spawnMonitor("counter", [self(), 20_000, "done"], { scheduler: 2 });
+      for (let i = 0; i <= 20_000; i++) assert.equal(await receive(), i);
+      const down = await receive(isDown);
+      assert.deepEqual(down, { tag: "DOWN", ref: sender.ref, from: sender.pid, reason: "done" });
+      const receiver = spawn("inOrder", [self(), 20_000], { scheduler: 1 });
+      spawn("counter", [receiver, 20_000, "normal"], { scheduler: 2 });
+      assert.equal(await receive(), 0);
+    });
+  });
+});
+
+test("links and kill work across threads", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      trapExit(true);
+      const pid = spawnLink("echo", [self()], { scheduler: 1 });
+      kill(pid);
+      assert.deepEqual(await receive(isExit), { tag: "EXIT", from: pid, reason: "killed" });
+      link(pid);
+      assert.deepEqual(await receive(isExit), { tag: "EXIT", from: pid, reason: "noproc" });
+      assert.equal(await processInfo(pid), undefined);
+    });
+  });
+});
+
+test("a name registered on one thread is known on all at once, taken for all, and free when DOWN arrives", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const first = spawnMonitor("named", [self(), "the name"], { scheduler: 1 });
+      assert.equal(await receive(), "registered");
+      assert.equal(whereis("the name"), first.pid);
+      const second = spawnMonitor("named", [self(), "the name"], { scheduler: 2 });
+      const down = await receive(isDown);
+      assert.equal(down.ref, second.ref);
+      assert.deepEqual(down.reason, ["already_started", first.pid]);
+      kill(first.pid);
+      await receive(isDown);
+      assert.equal(whereis("the name"), undefined);
+      spawn("named", [self(), "the name"], { scheduler: 2 });
+      assert.equal(await receive(), "registered");
+    });
+  });
+});
+
+for (const way of ["throw", "timer", "immediate", "nextTick", "microtask", "fs", "rejection", "emitter"]) {
+  test(`an error from ${way} ends the process it belongs to, with its stack, and nothing else`, async () => {
+    await withThreads({}, async ({ run, reports }) => {
+      await run(async () => {
+        const neighbour = spawn("whoami", [self()], { scheduler: 1 });
+        const { pid } = spawnMonitor("stray", [self()], { scheduler: 1 });
+        assert.equal(await receive(), "ready");
+        send(pid, way);
+        const { reason }: { reason: ExitReason } = await receive(isDown);
+        assert.ok(isErrorReason(reason));
+        assert.equal(reason.message, "stray");
+        assert.match(reason.stack, /processes\.js/);
+        send(neighbour, "still there?");
+        assert.equal(await receive(), neighbour);
+      });
+      assert.deepEqual(
+        reports.map((report) => report.tag),
+        ["crash"],
+      );
+    });
+  });
+}
+
+for (const [what, key] of [
+  ["process.exit in user code", "stray"],
+  ["an error nobody owns", "unowned"],
+] as const) {
+  test(`${what} is the death of a thread: its processes exit with scheduler_down, others live, it is replaced`, async () => {
+    await withThreads({}, async ({ run, reports }) => {
+      await run(async () => {
+        trapExit(true);
+        const elsewhere = spawn("whoami", [self()], { scheduler: 2 });
+        const linked = spawnLink("named", [self(), "freed"], { scheduler: 1 });
+        assert.equal(await receive(), "registered");
+        const watched = spawn("echo", [self()], { scheduler: 1 });
+        const ref = monitor(watched);
+        const culprit = spawn(key, [self()], { scheduler: 1 });
+        if (key === "stray") {
+          assert.equal(await receive(), "ready");
+          send(culprit, "process.exit");
+        }
+        assert.deepEqual(await receive(isExit), { tag: "EXIT", from: linked, reason: "scheduler_down" });
+        assert.deepEqual(await receive(isDown), { tag: "DOWN", ref, from: watched, reason: "scheduler_down" });
+        assert.equal(whereis("freed"), undefined);
+        send(elsewhere, 0);
+        assert.equal(await receive(), elsewhere);
+        assert.equal(reports.filter((report) => report.tag === "thread_down").length, 1);
+        const again = await onScheduler(1);
+        assert.notEqual(threadOf(again), threadOf(linked));
+      });
+    });
+  });
+}
+
+test("threads that die too often stop the runtime, with a reason", async () => {
+  await withThreads({ maxThreadRestarts: 2 }, async ({ run, runtime }) => {
+    void run(async () => {
+      for (;;) {
+        const culprit = await onScheduler(1, "stray");
+        const ref = monitor(culprit);
+        send(culprit, "process.exit");
+        await receive((message) => isDown(message) && message.ref === ref);
+      }
+    });
+    assert.match(await runtime.stopped, /died more than 2 times within 10000 ms/);
+  });
+});
+
+test("what cannot be copied ends its sender with an error that names the place, and loses nothing else", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const main = self();
+      const echo = spawn("echo", [main], { scheduler: 1 });
+      const { pid } = spawnMonitor(async () => {
+        send(echo, "before");
+        send(echo, { callback: () => 1 });
+        send(echo, "after");
+        await receive(() => false);
+      }, []);
+      const { from, reason } = await receive(isDown);
+      assert.equal(from, pid);
+      assert.ok(isErrorReason(reason));
+      assert.equal(reason.code, "JOIST_NOT_SENDABLE");
+      assert.match(reason.message, /the function at message\.callback/);
+      assert.equal(await receive(), "before");
+      assert.equal(await receive(), "after");
+    });
+  });
+});
+
+/** Starts a process on a scheduler as soon as that one has a thread again. */
+async function onScheduler(scheduler: number, key = "whoami"): Promise<ReturnType<typeof self>> {
+  for (;;) {
+    try {
+      const pid = spawn(key, [self()], { scheduler });
+      if (key === "stray") assert.equal(await receive((message) => message === "ready"), "ready");
+      return pid;
+    } catch {
+      await receive(() => false, 20); // being replaced: nothing tells the test when, so it asks again
+    }
+  }
+}

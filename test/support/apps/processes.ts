@@ -1,0 +1,124 @@
+/** Process functions for the tests of the runtime across threads. The program itself is empty. */
+
+import { EventEmitter } from "node:events";
+import { readFile } from "node:fs";
+import type { Pid } from "../../../src/core/pid.js";
+import {
+  exit,
+  type ProcessFunction,
+  processFunction,
+  receive,
+  register,
+  self,
+  send,
+  spawnLink,
+  trapExit,
+} from "../../../src/runtime/process.js";
+
+const define = <Args extends readonly unknown[]>(kind: string, run: ProcessFunction<Args>) => ({
+  kind,
+  boot: (...args: Args) => processFunction(run, args),
+});
+
+/** Sends back whatever it gets. */
+export const echo = define("echo", async (to: Pid) => {
+  for (;;) send(to, await receive());
+});
+
+/** Answers each message with its own pid. */
+export const whoami = define("whoami", async (to: Pid) => {
+  for (;;) {
+    await receive();
+    send(to, self());
+  }
+});
+
+/** Counts numbers that come in order, up to `last`, then tells `to` the count of those out of order. */
+export const inOrder = define("inOrder", async (to: Pid, last: number) => {
+  let wrong = 0;
+  for (let expected = 0; expected <= last; expected++) if ((await receive()) !== expected) wrong++;
+  send(to, wrong);
+});
+
+/** Sends 0 … last to `to`, then exits with `reason`. */
+export const counter = define("counter", async (to: Pid, last: number, reason: unknown) => {
+  for (let i = 0; i <= last; i++) send(to, i);
+  exit(reason);
+});
+
+/** Registers a name and waits. */
+export const named = define("named", async (to: Pid, name: string) => {
+  register(name);
+  send(to, "registered");
+  await receive(() => false);
+});
+
+/** Traps exits and passes each on. */
+export const trapper = define("trapper", async (to: Pid, child: Pid | null) => {
+  trapExit(true);
+  if (child !== null) spawnLink(async () => exit("inner"), []);
+  send(to, "ready");
+  for (;;) send(to, await receive());
+});
+
+/** Ways to die that no callback's catch sees, each begun by a message that names it. */
+export const stray = define("stray", async (to: Pid) => {
+  send(to, "ready");
+  const boom = (): never => {
+    throw new Error("stray");
+  };
+  switch (await receive()) {
+    case "timer":
+      setTimeout(boom, 1);
+      break;
+    case "immediate":
+      setImmediate(boom);
+      break;
+    case "nextTick":
+      process.nextTick(boom);
+      break;
+    case "microtask":
+      queueMicrotask(boom);
+      break;
+    case "fs":
+      readFile("/", boom);
+      break;
+    case "rejection":
+      void Promise.reject(new Error("stray"));
+      break;
+    case "emitter":
+      setImmediate(() => new EventEmitter().emit("error", new Error("stray")));
+      break;
+    case "throw":
+      boom();
+      break;
+    case "process.exit":
+      process.exit(7);
+  }
+  await receive(() => false);
+});
+
+/** A process that never yields by itself: handles each message synchronously, for `us` microseconds each. */
+export const busy = {
+  kind: "busy",
+  boot: (us: number) => ({
+    handle: (message: unknown): void => {
+      const end = performance.now() + us / 1000;
+      while (performance.now() < end);
+      if (Array.isArray(message)) send(message[0] as Pid, message[1]); // the tests send [pid, answer]
+    },
+  }),
+};
+
+/** Makes itself a stray with no owner: the whole thread must go. */
+export const unowned = define("unowned", async () => {
+  const { AsyncResource } = await import("node:async_hooks");
+  const { context } = await import("../../../src/runtime/context.js");
+  context.exit(() => {
+    const outside = new AsyncResource("outside");
+    setImmediate(() => outside.runInAsyncScope(() => Promise.reject(new Error("nobody's"))));
+  });
+  await receive(() => false);
+});
+
+export default { services: [], describe: (): null => null };

@@ -1,0 +1,4 @@
+/** Entry point of a scheduler thread. */
+import { runThread } from "../src/runtime/thread.js";
+
+await runThread();
