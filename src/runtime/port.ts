@@ -57,7 +57,7 @@ export class Port {
     const thread = slot === undefined ? undefined : cells.threadOf(slot);
     if (thread === undefined) return undefined;
     const ref = this.#scheduler.refs.next();
-    const options = { link: false, monitor: ref, label, name: null };
+    const options = { link: false, monitor: ref, label, name: null, acknowledge: false };
     return { pid: this.#scheduler.signals.spawn(this.#record, thread, key, args, options), ref };
   }
 

@@ -6,7 +6,7 @@
  * is gone.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { Exit, type ExitReason, formatReason } from "../core/exit-reason.js";
+import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, type From, isDown, isExit } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";

@@ -8,11 +8,14 @@
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
 import type { PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import { type RuntimeOptions, resolveRuntimeOptions } from "./options.js";
+export type { RuntimeOptions };
 import { openServices, Port, type Service } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
@@ -121,6 +124,17 @@ export class Runtime {
   asHost<T>(action: () => T): T {
     if (this.#stopping) throw new RuntimeError(ErrorCode.runtimeStopped, "the runtime has stopped");
     return context.run(this.#host, action);
+  }
+
+  /** Sends an exit signal as the host. */
+  exitAsHost(to: Pid, reason: ExitReason): void {
+    this.scheduler.signals.exit(this.#host.pid, to, reason);
+  }
+
+  /** The handler of a service on the I/O thread. */
+  serviceHandler(name: string): PortHandler | null {
+    const pid = this.scheduler.services.get(name);
+    return pid === undefined ? null : (this.scheduler.processes.get(pid)?.port ?? null);
   }
 
   openPort(handler: PortHandler, label: string): Port {

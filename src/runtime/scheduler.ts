@@ -91,6 +91,8 @@ export class Scheduler {
   readonly #eager: boolean;
   readonly #runQueue = new Ring<ProcessRecord>();
   readonly #afterTurn: (() => void)[] = [];
+  /** Its `then` is a microtask without the async resource that `queueMicrotask` makes: 0.2 µs of a call. */
+  readonly #soon = Promise.resolve();
   #serial = 0;
   #inTurn = false;
   #woken = false;
@@ -247,7 +249,7 @@ export class Scheduler {
     this.#woken = true;
     // A process that comes back from an await runs on in a microtask. As long as the time of this turn lasts, go on
     // there too: the next message is a microtask away, not a round of the event loop. After that, timers and I/O first.
-    if (this.#eager && this.clock.now() < this.#windowEndMs) queueMicrotask(this.#runOn);
+    if (this.#eager && this.clock.now() < this.#windowEndMs) this.#soon.then(this.#runOn);
     else setImmediate(this.#runTurn);
   }
 

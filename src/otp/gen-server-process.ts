@@ -1,0 +1,256 @@
+/**
+ * The inside of a running genServer: takes one message, runs the callback, does what it returned. Synchronous callbacks
+ * make no promise and no closure here; an async one holds this process, and no other, until it settles.
+ *
+ * ```
+ *   $call, $cast ──► handler of the event ─┐
+ *   EXIT of the parent ──► terminate       ├─► result: reply, new state ─► continue ─► next message, or idle timer
+ *   anything else ──► handleInfo ──────────┘           stop ─► throws Exit, and so comes back as terminate(reason)
+ * ```
+ */
+import { inspect } from "node:util";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { Exit, type ExitReason } from "../core/exit-reason.js";
+import { type From, isExit } from "../core/messages.js";
+import type { Pid } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import {
+  type Behaviour,
+  cancelTimer,
+  type Definition,
+  notice,
+  parent,
+  replyTo,
+  self,
+  send,
+  sendAfter,
+} from "../runtime/process.js";
+import { CALL, CAST, STOP } from "./gen-server-calls.js";
+import {
+  ALLOWED_FROM_CALL,
+  ALLOWED_FROM_CAST,
+  type CallHandler,
+  type CallResult,
+  type CastHandler,
+  type CastResult,
+  type InitResult,
+  type MaybeAsync,
+} from "./gen-server-results.js";
+import { Failure, Ignore, type Next, NoReply, Ok, Reply, Stop } from "./results.js";
+import { initFail } from "./start.js";
+
+/** The callbacks of one definition, with its event tables as maps: `__proto__` and `constructor` are no events there. */
+export interface Callbacks<S> {
+  readonly init: (arg: unknown) => MaybeAsync<InitResult<S>>;
+  readonly calls: ReadonlyMap<string, CallHandler<S>>;
+  readonly casts: ReadonlyMap<string, CastHandler<S>>;
+  readonly handleInfo: CastHandler<S> | undefined;
+  readonly handleContinue: CastHandler<S> | undefined;
+  readonly terminate: ((reason: ExitReason, state: S) => unknown) | undefined;
+}
+
+/** What the idle timer sends. One that was overtaken by another message is not the current one, and is dropped. */
+class IdleTimeout {}
+
+/** Runs `init`, and makes the process of what it returned. */
+export function bootServer<S>(callbacks: Callbacks<S>, arg: unknown): ReturnType<Definition["boot"]> {
+  const result = callbacks.init(arg);
+  if (isThenable(result)) return result.then((settled) => initialized(callbacks, settled as InitResult<S>));
+  return initialized(callbacks, result);
+}
+
+function initialized<S>(callbacks: Callbacks<S>, result: InitResult<S>): Behaviour {
+  if (result instanceof Ok) return new ServerProcess(callbacks, result.value as S, result.next);
+  if (result instanceof Stop) throw new Exit(result.reason);
+  if (result instanceof Failure) return initFail(["error", result.reason], "normal");
+  if (result instanceof Ignore) return initFail(["ignore"], "normal");
+  if (result instanceof Reply || result instanceof NoReply) {
+    return badReturn("init", result, "the state, ok(state, next?), ignore(), stop(reason), error(reason)");
+  }
+  return new ServerProcess(callbacks, result, undefined);
+}
+
+class ServerProcess<S> implements Behaviour {
+  readonly #callbacks: Callbacks<S>;
+  readonly #parent: Pid | null = parent();
+  #state: S;
+  /** What `init` wants done first. */
+  #first: Next | undefined;
+  #idle: IdleTimeout | null = null;
+  #idleTimer: Ref | null = null;
+  /** Whom `stop(reason, { reply })` answers, after `terminate`. */
+  #lastReply: { readonly from: From; readonly value: unknown } | null = null;
+
+  constructor(callbacks: Callbacks<S>, state: S, first: Next | undefined) {
+    this.#callbacks = callbacks;
+    this.#state = state;
+    this.#first = first;
+  }
+
+  started(): void | PromiseLike<void> {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) return this.#next(first);
+  }
+
+  handle(message: unknown): void | PromiseLike<void> {
+    if (this.#idle !== null) {
+      const isDue = message === this.#idle;
+      this.#cancelIdle();
+      if (isDue) return this.#info("timeout");
+    }
+    if (Array.isArray(message)) {
+      // The layouts are those of gen-server-calls.ts.
+      switch (message[0]) {
+        case CALL:
+          return this.#call(message[3] as string, message[4], { pid: message[1] as Pid, ref: message[2] as Ref });
+        case CAST:
+          return this.#cast(message[1] as string, message[2]);
+        case STOP:
+          throw new Exit(message[1]);
+      }
+    } else if (message instanceof IdleTimeout) return;
+    else if (isExit(message) && message.from === this.#parent) throw new Exit(message.reason);
+    return this.#info(message);
+  }
+
+  terminate(reason: ExitReason): ExitReason | Promise<ExitReason> {
+    this.#cancelIdle();
+    let last: unknown;
+    try {
+      last = this.#callbacks.terminate?.(reason, this.#state);
+    } catch (error) {
+      this.#replyLast();
+      throw error;
+    }
+    if (isThenable(last))
+      return Promise.resolve(last)
+        .then(() => reason)
+        .finally(() => this.#replyLast());
+    this.#replyLast();
+    return reason;
+  }
+
+  /** After `terminate`, even a failed one: as OTP's `{stop, Reason, Reply, State}`. */
+  #replyLast(): void {
+    if (this.#lastReply !== null) replyTo(this.#lastReply.from, this.#lastReply.value);
+  }
+
+  // ---- callbacks ----
+
+  #call(event: string, arg: unknown, from: From): void | PromiseLike<void> {
+    const handler = this.#callbacks.calls.get(event);
+    if (handler === undefined) return unknownEvent("handleCall", event, this.#callbacks.calls);
+    const result = handler(arg, this.#state, from);
+    if (result instanceof Reply || !isThenable(result)) return this.#called(event, from, result as CallResult<S>);
+    return result.then((settled) => this.#called(event, from, settled));
+  }
+
+  #called(event: string, from: From, result: CallResult<S>): void | PromiseLike<void> {
+    if (result instanceof Reply) {
+      replyTo(from, result.first);
+      return this.#done(result.second, result.next);
+    }
+    if (result instanceof NoReply) return this.#done(result.value, result.next);
+    if (!(result instanceof Stop)) return badReturn(`handleCall "${event}"`, result, ALLOWED_FROM_CALL);
+    const { options } = result;
+    if (options !== undefined && "reply" in options) this.#lastReply = { from, value: options.reply };
+    return this.#stop(result.reason, options?.state);
+  }
+
+  #cast(event: string, arg: unknown): void | PromiseLike<void> {
+    const handler = this.#callbacks.casts.get(event);
+    if (handler === undefined) return unknownEvent("handleCast", event, this.#callbacks.casts);
+    const result = handler(arg, this.#state);
+    if (result === undefined) return;
+    return this.#returned("handleCast", event, result);
+  }
+
+  #info(message: unknown): void | PromiseLike<void> {
+    const { handleInfo } = this.#callbacks;
+    if (handleInfo === undefined) return notice(`got a message it has no handleInfo for: ${show(message)}`);
+    const result = handleInfo(message, this.#state);
+    if (result === undefined) return;
+    return this.#returned("handleInfo", undefined, result);
+  }
+
+  #continue(arg: unknown): void | PromiseLike<void> {
+    const { handleContinue } = this.#callbacks;
+    if (handleContinue === undefined) {
+      throw new RuntimeError(
+        ErrorCode.unknownEvent,
+        "a callback returned { continue }, but there is no handleContinue",
+      );
+    }
+    const result = handleContinue(arg, this.#state);
+    if (result === undefined) return;
+    return this.#returned("handleContinue", undefined, result);
+  }
+
+  #returned(callback: string, event: string | undefined, result: MaybeAsync<CastResult<S>>): void | PromiseLike<void> {
+    if (isThenable(result)) {
+      return result.then((settled) => this.#returned(callback, event, settled as CastResult<S>));
+    }
+    if (result === undefined) return;
+    if (result instanceof NoReply) return this.#done(result.value, result.next);
+    if (result instanceof Stop) return this.#stop(result.reason, result.options?.state);
+    return badReturn(event === undefined ? callback : `${callback} "${event}"`, result, ALLOWED_FROM_CAST);
+  }
+
+  // ---- results ----
+
+  #done(state: S | undefined, next: Next | undefined): void | PromiseLike<void> {
+    if (state !== undefined) this.#state = state;
+    if (next !== undefined) return this.#next(next);
+  }
+
+  #next(next: Next): void | PromiseLike<void> {
+    if (next.continue !== undefined) return this.#continue(next.continue);
+    const { timeoutMs } = next;
+    if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
+    this.#idle = new IdleTimeout();
+    // 0: behind what is in the mailbox already, which would overtake it. As OTP's `after 0`.
+    if (timeoutMs === 0) send(self(), this.#idle);
+    else this.#idleTimer = sendAfter(self(), this.#idle, timeoutMs);
+  }
+
+  #cancelIdle(): void {
+    this.#idle = null;
+    if (this.#idleTimer !== null) cancelTimer(this.#idleTimer);
+    this.#idleTimer = null;
+  }
+
+  #stop(reason: ExitReason, state: S | undefined): never {
+    if (state !== undefined) this.#state = state;
+    throw new Exit(reason);
+  }
+}
+
+function unknownEvent(callback: string, event: string, known: ReadonlyMap<string, unknown>): never {
+  const list = known.size === 0 ? "none" : [...known.keys()].join(", ");
+  throw new RuntimeError(ErrorCode.unknownEvent, `${callback} knows no event "${event}"; it has ${list}`);
+}
+
+/** The process exits as in OTP, with the value alone as its reason; what was expected goes to the report. */
+function badReturn(callback: string, value: unknown, allowed: string): never {
+  const message = `${callback} returned ${show(value)}; allowed: ${allowed}`;
+  notice(message);
+  throw new RuntimeError(ErrorCode.badReturn, message, { exitReason: ["bad_return_value", plain(value)] });
+}
+
+/** A value as it can be in an exit reason, which is plain data: what cannot be copied is described. */
+function plain(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return show(value);
+  }
+}
+
+function show(value: unknown): string {
+  return inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY });
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

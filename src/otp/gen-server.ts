@@ -1,0 +1,122 @@
+/**
+ * A server: one process with a state, that answers calls and casts. OTP's gen_server as a plain object of callbacks.
+ *
+ * ```ts
+ * export const Counter = genServer({
+ *   init: (start: number) => ({ count: start }),
+ *   handleCall: { add: (by: number, state) => { state.count += by; return reply(state.count); } },
+ *   handleCast: { reset: (to: number, state) => { state.count = to; } },
+ * });
+ *
+ * const started = await Counter.startLink(5, { name: "counter" }); // ["ok", pid]
+ * await Counter.call("counter", "add", 2); // 7, and known to be a number
+ * ```
+ *
+ * Departures from OTP: an event table stands for the clauses of `handle_call` and `handle_cast` (an event that is not in it
+ * has no clause, so the server crashes, by its own doing), and the state may be changed in place, so a callback that returns
+ * nothing keeps it. A message without `handleInfo` is reported and dropped, as OTP logs it.
+ *
+ * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html
+ */
+import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
+import type { Definition } from "../runtime/process.js";
+import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
+import { call, cast } from "./gen-server-calls.js";
+import { bootServer, type Callbacks } from "./gen-server-process.js";
+import type {
+  CallArguments,
+  CallTable,
+  CastResult,
+  CastTable,
+  HandlerArgument,
+  InitResult,
+  MaybeAsync,
+  ReplyOf,
+} from "./gen-server-results.js";
+import { type StartLinkOptions, type StartResult, startProcess } from "./start.js";
+
+/**
+ * The callbacks of a server. `Calls & CallTable<S>`: the first half is what an event table is inferred as, the second what
+ * its handlers see before that is known, and what they have to fit.
+ */
+export interface GenServerOptions<A, S, Calls, Casts> {
+  /** Runs first in the new process and makes the state; whoever started it waits for it. See {@link InitResult}. */
+  readonly init: (arg: A) => MaybeAsync<InitResult<S>>;
+  /** One handler an event. The third argument is whom to answer: `replyTo(from, value)` works from anywhere, later too. */
+  readonly handleCall?: Calls & CallTable<S>;
+  readonly handleCast?: Casts & CastTable<S>;
+  /** Any other message: DOWN, EXIT of others than the parent, timers, `"timeout"`, what was sent with `send`. */
+  handleInfo?(message: unknown, state: S): MaybeAsync<CastResult<S>>;
+  /** Runs before the next message, after a callback that returned `{ continue: arg }`. */
+  handleContinue?(arg: unknown, state: S): MaybeAsync<CastResult<S>>;
+  /**
+   * The last thing that runs, after a stop or a crash; on an exit signal only if the process traps exits and the signal is
+   * its parent's. What it throws becomes the exit reason.
+   */
+  readonly terminate?: (reason: ExitReason, state: S) => unknown;
+}
+
+/** The parameters of a start: `init`'s argument, left out if it takes none, and options. */
+export type StartParameters<A, Options> = undefined extends A
+  ? [arg?: A, options?: Options]
+  : [arg: A, options?: Options];
+
+/** A kind of server. Started by its methods or by a supervisor; its servers are addressed by pid or name. */
+export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
+  readonly kind: string = "genServer";
+  readonly #callbacks: Callbacks<S>;
+
+  constructor(options: GenServerOptions<A, S, Calls, Casts>) {
+    this.#callbacks = {
+      init: options.init as (arg: unknown) => MaybeAsync<InitResult<S>>, // boot gets what start took, an A
+      calls: new Map(Object.entries(options.handleCall ?? {})),
+      casts: new Map(Object.entries(options.handleCast ?? {})),
+      handleInfo: options.handleInfo,
+      handleContinue: options.handleContinue,
+      terminate: options.terminate,
+    };
+  }
+
+  boot(arg: A): ReturnType<Definition["boot"]> {
+    return bootServer(this.#callbacks, arg);
+  }
+
+  /** Starts a server linked to the caller, and waits until its `init` is through. */
+  startLink(...[arg, options]: StartParameters<A, StartLinkOptions>): Promise<StartResult> {
+    return startProcess(this, [arg], { ...options, link: true });
+  }
+
+  /** {@link startLink} without the link. */
+  start(...[arg, options]: StartParameters<A, StartLinkOptions>): Promise<StartResult> {
+    return startProcess(this, [arg], { ...options, link: false });
+  }
+
+  /** The specification of such a server as a supervisor's child. */
+  child(...[arg, options]: StartParameters<A, ChildOptions>): ChildSpec {
+    return childSpec(this, [arg], options);
+  }
+
+  /** {@link call}, with the types of the event. */
+  call<E extends keyof Calls & string>(
+    to: Pid | string,
+    event: E,
+    ...rest: CallArguments<Calls[E]>
+  ): Promise<ReplyOf<Calls[E]>> {
+    // What every CallArguments is, which the compiler cannot tell while E is open.
+    const [arg, timeoutMs] = rest as readonly unknown[] as readonly [arg?: unknown, timeoutMs?: number];
+    return call(to, event, arg, timeoutMs) as Promise<ReplyOf<Calls[E]>>; // what the event's own handler replied
+  }
+
+  /** {@link cast}, with the types of the event. */
+  cast<E extends keyof Casts & string>(to: Pid | string, event: E, ...[arg]: HandlerArgument<Casts[E]>): void {
+    cast(to, event, arg);
+  }
+}
+
+/** Defines a kind of server. */
+export function genServer<A, S, Calls, Casts>(
+  options: GenServerOptions<A, S, Calls, Casts>,
+): GenServer<A, S, Calls, Casts> {
+  return new GenServer(options);
+}
