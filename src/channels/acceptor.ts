@@ -1,0 +1,67 @@
+/**
+ * Lets clients of one socket in: runs the user's `connect` in a process on a scheduler, and opens a connection with what it
+ * answered. On the I/O thread; it knows the socket by its manifest only.
+ */
+import { isDown } from "../core/messages.js";
+import type { Pid } from "../core/pid.js";
+import type { Topics } from "../pubsub/topics.js";
+import type { Port, PortHandler } from "../runtime/process.js";
+import { chooseSerializer } from "./choose-serializer.js";
+import { Connection } from "./connection.js";
+import type { ConnectAnswer, RouteManifest, SocketManifest } from "./requests.js";
+import { type Route, resolveRoutes } from "./route.js";
+import type { Serializer } from "./serializer.js";
+import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
+
+/** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+export interface AcceptorSetup {
+  readonly manifest: SocketManifest;
+  readonly topics: Topics;
+  readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly connectTimeoutMs?: number;
+}
+
+export class SocketAcceptor implements Acceptor {
+  readonly #setup: AcceptorSetup;
+  readonly #routes: readonly Route<RouteManifest>[];
+
+  constructor(setup: AcceptorSetup) {
+    this.#setup = setup;
+    this.#routes = resolveRoutes(setup.manifest.routes.map((route) => [route.pattern, route] as const));
+  }
+
+  connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
+    const serializer = chooseSerializer(vsn);
+    if (serializer === undefined) return Promise.resolve({ tag: "refused", reason: undefined });
+    return new Promise((resolve) => {
+      let asked: Pid | null = null;
+      const decide = (outcome: ConnectOutcome): void => {
+        clearTimeout(timer);
+        port.close("normal");
+        resolve(outcome);
+      };
+      const port = this.#setup.openPort(
+        { message: (message) => decide(isDown(message) ? { tag: "failed" } : this.#outcome(message, serializer)) },
+        "connect",
+      );
+      const timer = setTimeout(() => {
+        if (asked !== null) port.exit(asked, "kill");
+        decide({ tag: "unavailable" });
+      }, this.#setup.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      // Plain data: what the user's connect gets is a copy on another thread.
+      asked = port.spawn(this.#setup.manifest.socket, [request], "connect")?.pid ?? null;
+      if (asked === null) decide({ tag: "unavailable" });
+    });
+  }
+
+  #outcome(message: unknown, serializer: Serializer): ConnectOutcome {
+    const answer = message as ConnectAnswer; // the process just started is the only one that knows the port
+    if (answer[0] === "refused") return { tag: "refused", reason: answer[1] };
+    const [, id, assigns] = answer;
+    const { manifest, topics, openPort } = this.#setup;
+    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort };
+    return { tag: "accepted", open: (transport) => new Connection(setup, transport) };
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The process of a channel: Phoenix's `Channel.Server`. Its parent is the route of its join ref (`join.ts`), which watches
+ * it and is watched by it. What it does is decided by the results of the user's callbacks:
+ *
+ * ```
+ *   boot       join ok        monitor the route, "joined" with the reply, then messages
+ *              join refused   "refused" with the reply, terminate, exit shutdown
+ *              join throws    exit: the route answers "join crashed"; no terminate
+ *   leave      reply, "close", terminate, exit {shutdown, left}
+ *   stop       reply if any, "close" if the reason is a normal end, terminate, exit
+ *   throw      terminate, exit: the route writes phx_error
+ *   route gone terminate, exit with its reason
+ * ```
+ */
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { Exit, type ExitReason, isNormalExit } from "../core/exit-reason.js";
+import { isDown } from "../core/messages.js";
+import type { Pid } from "../core/pid.js";
+import type { Ref } from "../core/ref.js";
+import { CALL, CAST, type CallMessage, type CastMessage } from "../otp/gen-server-calls.js";
+import { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
+import { isBroadcast } from "../pubsub/broadcast.js";
+import { subscribe } from "../pubsub/pubsub.js";
+import { type Behaviour, monitor, replyTo, send, sendData } from "../runtime/process.js";
+import type { ChannelOptions } from "./channel.js";
+import { serializerFor } from "./choose-serializer.js";
+import { ControlEvent, type Encoded, type Json, type Message } from "./protocol.js";
+import type { JoinRequest, RouteMessage } from "./requests.js";
+import type { Serializer } from "./serializer.js";
+import { Socket } from "./socket.js";
+
+type Options = ChannelOptions<Record<string, unknown>>;
+
+export function bootChannel(
+  options: Options,
+  intercept: readonly string[],
+  request: JoinRequest,
+): Promise<Behaviour> | Behaviour {
+  const serializer = serializerFor(request.vsn);
+  const tell = (message: RouteMessage): void => send(request.route, message);
+  let message: Message;
+  try {
+    message = serializer.decode(request.frame);
+  } catch (error) {
+    tell(["malformed"]);
+    throw error;
+  }
+  const topic = message.topic as string; // it matched a route
+  const socket = new Socket(request, topic, message.joinRef ?? message.ref);
+  const answer = (status: string, response: unknown): Encoded =>
+    serializer.encodeReply(message.joinRef, message.ref, topic, status, response);
+
+  const decided = (result: unknown): Promise<Behaviour> | Behaviour => {
+    if (result instanceof Failure) {
+      tell(["refused", answer("error", result.reason ?? {})]);
+      return ended(options.terminate?.("shutdown", socket), () => {
+        throw new Exit("shutdown");
+      });
+    }
+    if (!(result instanceof Ok)) throw badReturn("join", result, "ok(response?), error(reason)");
+    const reply = answer("ok", result.value ?? {});
+    const process = new ChannelProcess(options, socket, serializer, request.route, monitor(request.route));
+    if (intercept.length > 0) subscribe(topic, { events: intercept });
+    Socket.setJoined(socket);
+    tell(["joined", reply]);
+    return process;
+  };
+
+  const result = options.join(topic, message.payload, socket);
+  return isThenable(result) ? Promise.resolve(result).then(decided) : decided(result);
+}
+
+/** Goes on with `next` when a callback that may have been async is done. */
+function ended<T>(callback: unknown, next: () => T): Promise<T> | T {
+  return isThenable(callback) ? Promise.resolve(callback).then(next) : next();
+}
+
+class ChannelProcess implements Behaviour {
+  readonly #options: Options;
+  readonly #socket: Socket;
+  readonly #serializer: Serializer;
+  readonly #route: Pid;
+  readonly #routeMonitor: Ref;
+
+  constructor(options: Options, socket: Socket, serializer: Serializer, route: Pid, routeMonitor: Ref) {
+    this.#options = options;
+    this.#socket = socket;
+    this.#serializer = serializer;
+    this.#route = route;
+    this.#routeMonitor = routeMonitor;
+  }
+
+  /** A frame of the client. */
+  data(raw: Encoded): void | PromiseLike<void> {
+    let message: Message;
+    try {
+      message = this.#serializer.decode(raw);
+    } catch {
+      return this.#tell(["malformed"]); // the connection closes, and this channel with it
+    }
+    if (message.event === ControlEvent.leave) {
+      this.#reply(message, "ok", {});
+      this.#tell(["close"]);
+      throw new Exit(["shutdown", "left"]);
+    }
+    const event = String(message.event);
+    const handler = clause("handleIn", this.#options.handleIn, event, this.#socket);
+    Socket.setRef(this.#socket, message.ref);
+    const result = handler(message.payload, this.#socket);
+    return isThenable(result)
+      ? Promise.resolve(result).then((settled) => this.#handledIn(message, settled))
+      : this.#handledIn(message, result);
+  }
+
+  handle(message: unknown): void | PromiseLike<void> {
+    const options = this.#options;
+    const socket = this.#socket;
+    if (isDown(message) && message.ref === this.#routeMonitor) {
+      throw new Exit(message.reason === "normal" ? ["shutdown", "closed"] : message.reason);
+    }
+    if (Array.isArray(message) && message[0] === CALL) return this.#call(message as unknown as CallMessage);
+    if (Array.isArray(message) && message[0] === CAST) {
+      const [, event, arg] = message as unknown as CastMessage;
+      return this.#after(clause("handleCast", options.handleCast, event, socket)(arg, socket), `handleCast.${event}`);
+    }
+    if (isBroadcast(message) && message.topic === socket.topic) {
+      const { event, payload } = message;
+      return this.#after(clause("handleOut", options.handleOut, event, socket)(payload, socket), `handleOut.${event}`);
+    }
+    if (options.handleInfo === undefined) return; // as in Phoenix, which logs it; a trace belongs to the observer here
+    return this.#after(options.handleInfo(message, socket), "handleInfo");
+  }
+
+  terminate(reason: ExitReason): ExitReason | PromiseLike<ExitReason> {
+    return ended(this.#options.terminate?.(reason, this.#socket), () => reason);
+  }
+
+  #handledIn(message: Message, result: unknown): void {
+    Socket.setRef(this.#socket, undefined);
+    if (result === undefined || result instanceof NoReply) return;
+    if (result instanceof Reply) return this.#reply(message, result.first, result.second);
+    if (!(result instanceof Stop)) {
+      throw badReturn(
+        `handleIn.${String(message.event)}`,
+        result,
+        "nothing, noreply(), reply(status, response?), stop(reason, { reply }?)",
+      );
+    }
+    const options: { reply?: unknown } = result.options ?? {};
+    if (options.reply instanceof Reply) this.#reply(message, options.reply.first, options.reply.second);
+    this.#stop(result.reason);
+  }
+
+  #after(result: unknown, callback: string): void | PromiseLike<void> {
+    if (isThenable(result)) return Promise.resolve(result).then((settled) => this.#after(settled, callback));
+    if (result === undefined || result instanceof NoReply) return;
+    if (result instanceof Stop) return this.#stop(result.reason);
+    throw badReturn(callback, result, "nothing, noreply(), stop(reason)");
+  }
+
+  #call([, pid, ref, event, arg]: CallMessage): void | PromiseLike<void> {
+    const from = { pid, ref };
+    const result = clause("handleCall", this.#options.handleCall, event, this.#socket)(arg, this.#socket, from);
+    const answered = (settled: unknown): void => {
+      if (settled instanceof Reply) replyTo(from, settled.first);
+      else if (settled instanceof Stop) this.#stop(settled.reason);
+      else if (!(settled instanceof NoReply)) {
+        throw badReturn(`handleCall.${event}`, settled, "reply(value), noreply(), stop(reason)");
+      }
+    };
+    return isThenable(result) ? Promise.resolve(result).then(answered) : answered(result);
+  }
+
+  /** The close notice goes out before `terminate` runs, as in Phoenix: what that one pushes comes after it. */
+  #stop(reason: ExitReason): never {
+    if (isNormalExit(reason)) this.#tell(["close"]);
+    throw new Exit(reason);
+  }
+
+  #reply(message: Message, status: unknown, response: unknown): void {
+    const { topic } = this.#socket;
+    if (typeof status !== "string") {
+      throw badReturn(
+        `handleIn.${String(message.event)}`,
+        status,
+        "a status that is a string, in reply(status, response?)",
+      );
+    }
+    sendData(this.#route, this.#serializer.encodeReply(message.joinRef, message.ref, topic, status, response ?? {}));
+  }
+
+  #tell(message: RouteMessage): void {
+    send(this.#route, message);
+  }
+}
+
+/** The handler of an event. Only the table's own entries count: `constructor` is no event. */
+function clause<H>(callback: string, table: Readonly<Record<string, H>> | undefined, event: string, socket: Socket): H {
+  if (table !== undefined && Object.hasOwn(table, event)) return table[event] as H; // it is its own
+  const known = Object.keys(table ?? {}).join(", ") || "none";
+  const message = `no ${callback} for event ${JSON.stringify(event)} on topic "${socket.topic}"; there are: ${known}`;
+  throw new RuntimeError(ErrorCode.unknownEvent, message);
+}
+
+function badReturn(callback: string, value: unknown, allowed: string): RuntimeError {
+  const shown =
+    typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : String(value as Json);
+  return new RuntimeError(ErrorCode.badReturn, `${callback} returned ${shown}; allowed are ${allowed}`);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

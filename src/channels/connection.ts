@@ -1,0 +1,181 @@
+/**
+ * A client's connection, on the I/O thread: a port with a table of its joins. It reads the head of each frame and passes the
+ * frame on to the channel it is for; payloads are parsed there. Phoenix's `Phoenix.Socket` in its transport process, except
+ * that a slow join holds up only its own topic.
+ */
+import type { Pid } from "../core/pid.js";
+import { Broadcast } from "../pubsub/broadcast.js";
+import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
+import type { Port, PortHandler } from "../runtime/process.js";
+import { Join } from "./join.js";
+import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
+import type { RouteManifest, SocketManifest } from "./requests.js";
+import { findRoute, type Route } from "./route.js";
+import type { Serializer } from "./serializer.js";
+import { type ConnectionDriver, SharedMessage, type Transport } from "./transport.js";
+
+/** Frames of the client kept for one topic while its join is not decided; one more closes the connection with 1008. */
+export const MAX_HELD_FRAMES = 1000;
+/** While every scheduler thread is being replaced, a join is tried again: so often, so many milliseconds apart. */
+const START_TRIES = 100;
+const START_RETRY_MS = 50;
+
+/** What a connection needs of the endpoint. */
+export interface ConnectionSetup {
+  readonly manifest: SocketManifest;
+  readonly routes: readonly Route<RouteManifest>[];
+  readonly serializer: Serializer;
+  readonly id: string | null;
+  readonly assigns: Readonly<Record<string, unknown>>;
+  readonly topics: Topics;
+  readonly openPort: (handler: PortHandler, label: string) => Port;
+}
+
+export class Connection implements PortHandler, ConnectionDriver, Subscriber {
+  readonly transport: Transport;
+  readonly serializer: Serializer;
+  readonly id: string | null;
+  readonly assigns: Readonly<Record<string, unknown>>;
+  readonly topics: Topics;
+  readonly openPort: (handler: PortHandler, label: string) => Port;
+
+  readonly #manifest: SocketManifest;
+  readonly #routes: readonly Route<RouteManifest>[];
+  readonly #port: Port;
+  readonly #joins = new Map<string, Join>();
+
+  constructor(setup: ConnectionSetup, transport: Transport) {
+    this.transport = transport;
+    this.serializer = setup.serializer;
+    this.id = setup.id;
+    this.assigns = setup.assigns;
+    this.topics = setup.topics;
+    this.openPort = setup.openPort;
+    this.#manifest = setup.manifest;
+    this.#routes = setup.routes;
+    this.#port = setup.openPort(this, `connection ${setup.id ?? ""}`.trimEnd());
+    if (this.id !== null) this.topics.add(this.id, this);
+  }
+
+  get pid(): Pid {
+    return this.#port.pid;
+  }
+
+  // ---- from the transport ----
+
+  receive(frame: Encoded): void {
+    const head = this.serializer.readHead(frame);
+    if (head === undefined) return this.malformed();
+    if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
+    const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
+    if (join?.state === "joining") return this.#hold(join, frame);
+    if (head.event === ControlEvent.join) return this.#join(head, frame, join ?? null);
+    if (join === undefined) return this.#unmatched(head, frame);
+    // A message of an earlier join of this topic: its channel is gone, and so is whoever waits for an answer.
+    if (head.joinRef !== null && head.joinRef !== join.joinRef) return;
+    join.forward(frame);
+  }
+
+  closed(reason: readonly ["shutdown", string]): void {
+    if (!this.#port.isOpen) return;
+    if (this.id !== null) this.topics.remove(this.id, this);
+    for (const join of this.#joins.values()) join.closed(reason);
+    this.#joins.clear();
+    this.#port.close(reason);
+  }
+
+  // ---- from processes ----
+
+  /** Answers by socket ref: they may come when their channel is gone already. */
+  data(frame: Encoded): void {
+    this.transport.send(frame);
+  }
+
+  /** Broadcasts on the socket's id: `disconnect` closes the connection, anything else is ignored. */
+  deliver(published: Broadcast | Plain): void {
+    if (published instanceof Broadcast && published.event === "disconnect") this.transport.close(1001, "");
+  }
+
+  // ---- from its joins ----
+
+  /** A frame that cannot be read: Phoenix's transport process crashes on it, which closes the connection with 1011. */
+  malformed(): void {
+    this.transport.close(1011, "");
+  }
+
+  /** The join is decided: what came in meanwhile is handled as if it came now. */
+  decided(join: Join): void {
+    for (const frame of join.held.splice(0)) this.receive(frame);
+  }
+
+  left(join: Join): void {
+    if (this.#joins.get(join.topic) === join) this.#joins.delete(join.topic);
+  }
+
+  /** The frame of a broadcast for clients of this serializer, made once for all of them; `null` if it cannot carry it. */
+  sharedFrame(broadcast: Broadcast): SharedMessage | null {
+    const { vsn } = this.serializer;
+    let shared = broadcast.shared.get(vsn) as SharedMessage | undefined; // only set here
+    if (shared !== undefined) return shared;
+    const { topic, event, payload } = broadcast;
+    if (typeof payload !== "string" && !this.serializer.binary) return null;
+    shared = new SharedMessage(
+      typeof payload === "string"
+        ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
+        : this.serializer.encodeBroadcast(topic, event, payload),
+    );
+    broadcast.shared.set(vsn, shared);
+    return shared;
+  }
+
+  #hold(join: Join, frame: Encoded): void {
+    if (join.held.length >= MAX_HELD_FRAMES)
+      return this.transport.close(1008, "too many messages before the join was answered");
+    join.held.push(frame);
+  }
+
+  #onPhoenix(head: Head, frame: Encoded): void {
+    if (!this.#isWhole(frame)) return this.malformed();
+    if (head.event === heartbeat) this.#reply(head.joinRef, head, "ok", {});
+    else this.#reply(null, head, "error", { reason: "unmatched topic" });
+  }
+
+  #unmatched(head: Head, frame: Encoded): void {
+    if (!this.#isWhole(frame)) return this.malformed();
+    if (head.event === ControlEvent.leave) this.#reply(head.joinRef, head, "ok", {});
+    else this.#reply(null, head, "error", { reason: "unmatched topic" });
+  }
+
+  /** Whether all of a frame can be read. What goes to a channel is found out there; what is answered here, here. */
+  #isWhole(frame: Encoded): boolean {
+    try {
+      this.serializer.decode(frame);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #join(head: Head, frame: Encoded, current: Join | null): void {
+    const route = findRoute(this.#routes, head.topic);
+    if (route === undefined) return this.#reply(null, head, "error", { reason: "unmatched topic" });
+    if (current === null && this.#joins.size >= this.#manifest.maxChannels) {
+      return this.#reply(head.joinRef, head, "error", { reason: "too many channels joined" });
+    }
+    current?.replace();
+    const topic = head.topic as string; // a route matched
+    const join = new Join(this, route.target, topic, head.joinRef, head.ref, current);
+    this.#joins.set(topic, join);
+    this.#start(join, frame, START_TRIES);
+  }
+
+  #start(join: Join, frame: Encoded, tries: number): void {
+    if (!this.#port.isOpen || join.start(frame)) return;
+    if (tries === 0) return join.fail();
+    setTimeout(() => this.#start(join, frame, tries - 1), START_RETRY_MS);
+  }
+
+  #reply(joinRef: Json, head: Head, status: string, response: Json): void {
+    this.transport.send(this.serializer.encodeReply(joinRef, head.ref, head.topic, status, response));
+  }
+}

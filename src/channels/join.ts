@@ -1,0 +1,213 @@
+/**
+ * One join ref, from the I/O thread's side: a port of its own, which starts the channel, watches it, and writes what it
+ * sends. It is where Phoenix's order is rebuilt on purpose:
+ *
+ * ```
+ *            phx_join                 "joined"                "close" / DOWN
+ *  (nothing) ────────► joining ─────────────────► joined ───────────────────► ended
+ *                        │ "refused", DOWN: the answer, and gone        late pushes of terminate
+ *                        │ frames of the client and broadcasts wait     still pass, until DOWN
+ * ```
+ *
+ * - The join reply is the first frame of a join ref: all else waits for it, here.
+ * - It ends in exactly one of `phx_close` and `phx_error`.
+ * - A join that took its place silences it: what its channel still sends is dropped.
+ */
+import { isDown } from "../core/messages.js";
+import type { Pid } from "../core/pid.js";
+import { Broadcast } from "../pubsub/broadcast.js";
+import type { Plain, Subscriber } from "../pubsub/topics.js";
+import type { Port, PortHandler } from "../runtime/process.js";
+import type { Connection } from "./connection.js";
+import { ControlEvent, type Encoded, type Json } from "./protocol.js";
+import type { RouteManifest, RouteMessage } from "./requests.js";
+import type { SharedMessage } from "./transport.js";
+
+/** Broadcasts kept for a channel whose join is not decided yet; then the oldest are dropped. */
+export const MAX_HELD_BROADCASTS = 1000;
+/** Milliseconds a replaced channel that traps exits has to end before it is killed, as in Phoenix. */
+const REPLACED_KILL_MS = 5000;
+
+export class Join implements PortHandler, Subscriber {
+  readonly topic: string;
+  readonly joinRef: Json;
+  readonly ref: Json;
+  /** Frames of the client that came before the join was decided. */
+  readonly held: Encoded[] = [];
+  state: "joining" | "joined" | "ended" = "joining";
+  /** The join it takes the place of; that one's `phx_close` follows our reply. */
+  readonly replaces: Join | null;
+
+  readonly #connection: Connection;
+  readonly #route: RouteManifest;
+  readonly #port: Port;
+  #channel: Pid | null = null;
+  #replaced = false;
+  #broadcasts: SharedMessage[] = [];
+
+  constructor(
+    connection: Connection,
+    route: RouteManifest,
+    topic: string,
+    joinRef: Json,
+    ref: Json,
+    replaces: Join | null,
+  ) {
+    this.#connection = connection;
+    this.#route = route;
+    this.topic = topic;
+    this.joinRef = joinRef;
+    this.ref = ref;
+    this.replaces = replaces;
+    this.#port = connection.openPort(this, `join ${topic}`);
+    connection.topics.add(topic, this);
+  }
+
+  /** Whom `broadcastFrom` leaves out: the channel. */
+  get pid(): Pid {
+    return this.#channel ?? this.#port.pid;
+  }
+
+  /** Starts the channel; `false` if no scheduler can take it now. */
+  start(frame: Encoded): boolean {
+    const { serializer, id, assigns, pid, transport } = this.#connection;
+    const request = {
+      frame,
+      vsn: serializer.vsn,
+      route: this.#port.pid,
+      connection: pid,
+      transport: transport.name,
+      id,
+      assigns,
+    };
+    const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`);
+    if (spawned === undefined) return false;
+    this.#channel = spawned.pid;
+    return true;
+  }
+
+  /** Passes a frame of the client on to the channel. */
+  forward(frame: Encoded): void {
+    if (this.#channel !== null) this.#port.sendData(this.#channel, frame);
+  }
+
+  /** Another join of this topic comes: this one's channel must go, and is heard no more. */
+  replace(): void {
+    this.#replaced = true;
+    this.#unsubscribe();
+    const channel = this.#channel;
+    if (channel === null) return;
+    this.#port.exit(channel, ["shutdown", "duplicate_join"]);
+    const port = this.#port;
+    setTimeout(() => {
+      if (port.isOpen) port.exit(channel, "kill");
+    }, REPLACED_KILL_MS).unref();
+  }
+
+  /** The connection is gone; the channel, which watches this port, learns why. */
+  closed(reason: readonly ["shutdown", string]): void {
+    this.#unsubscribe();
+    this.state = "ended";
+    this.#port.close(reason);
+  }
+
+  /** The channel could not be started at all. */
+  fail(): void {
+    this.#refuse(this.#crashedReply());
+    this.#port.close("normal");
+  }
+
+  // ---- from the channel ----
+
+  data(frame: Encoded): void {
+    if (!this.#replaced) this.#connection.transport.send(frame);
+  }
+
+  message(message: unknown): void {
+    if (isDown(message)) return this.#down();
+    const told = message as RouteMessage; // the channel's process is the only one that knows this port
+    switch (told[0]) {
+      case "joined":
+        return this.#joined(told[1]);
+      case "refused":
+        return this.#refuse(told[1]);
+      case "close":
+        return this.#end(ControlEvent.close, {});
+      case "malformed":
+        return this.#connection.malformed();
+    }
+  }
+
+  // ---- from PubSub ----
+
+  deliver(published: Broadcast | Plain): void {
+    if (!(published instanceof Broadcast) || this.#route.intercept.includes(published.event)) return;
+    if (this.state === "ended") return;
+    // A broadcast made inside join, by the channel itself, is from before it was subscribed.
+    if (this.state === "joining" && published.publisher === this.#channel) return;
+    const shared = this.#connection.sharedFrame(published);
+    if (shared === null) return;
+    if (this.state === "joined") return this.#connection.transport.sendShared(shared);
+    this.#broadcasts.push(shared);
+    if (this.#broadcasts.length > MAX_HELD_BROADCASTS) this.#broadcasts.shift();
+  }
+
+  #joined(reply: Encoded): void {
+    if (this.#replaced || this.state !== "joining") return;
+    this.state = "joined";
+    this.#answer(reply);
+    for (const shared of this.#broadcasts) this.#connection.transport.sendShared(shared);
+    this.#broadcasts = [];
+    this.#connection.decided(this);
+  }
+
+  #refuse(reply: Encoded): void {
+    if (this.#replaced || this.state !== "joining") return;
+    this.state = "ended";
+    this.#unsubscribe();
+    this.#answer(reply);
+    this.#connection.left(this);
+    this.#connection.decided(this);
+  }
+
+  /** The reply, and right behind it the end of the join it replaces. */
+  #answer(reply: Encoded): void {
+    this.#connection.transport.send(reply);
+    this.replaces?.replacedEnd();
+  }
+
+  /** Called by the join that took this one's place, when that is decided. */
+  replacedEnd(): void {
+    if (this.state === "ended") return;
+    this.state = "ended";
+    this.#write(ControlEvent.close, {});
+  }
+
+  #down(): void {
+    if (this.state === "joining" && !this.#replaced) this.#refuse(this.#crashedReply());
+    else if (!this.#replaced) this.#end(ControlEvent.error, { reason: "channel_crash" });
+    this.#port.close("normal");
+  }
+
+  #crashedReply(): Encoded {
+    const { serializer } = this.#connection;
+    return serializer.encodeReply(this.joinRef, this.ref, this.topic, "error", { reason: "join crashed" });
+  }
+
+  #end(event: typeof ControlEvent.close | typeof ControlEvent.error, payload: Json): void {
+    if (this.state === "ended" || this.#replaced) return;
+    this.state = "ended";
+    this.#unsubscribe();
+    this.#connection.left(this);
+    this.#write(event, payload);
+  }
+
+  #write(event: typeof ControlEvent.close | typeof ControlEvent.error, payload: Json): void {
+    this.#connection.transport.send(this.#connection.serializer.encodeEnd(this.joinRef, this.topic, event, payload));
+  }
+
+  #unsubscribe(): void {
+    this.#connection.topics.remove(this.topic, this);
+    this.#broadcasts = [];
+  }
+}

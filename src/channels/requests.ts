@@ -1,0 +1,54 @@
+/** What connections and channels tell each other, as plain data: the shapes of their messages across threads. */
+import type { Pid } from "../core/pid.js";
+import type { Encoded, Json } from "./protocol.js";
+
+/** Given to a channel at its start. */
+export interface JoinRequest {
+  /** The whole join frame; its payload is parsed by the channel. */
+  readonly frame: Encoded;
+  /** Version of the serializer. */
+  readonly vsn: string;
+  /** The port of this join ref: what the channel sends there goes to its client. */
+  readonly route: Pid;
+  /** The connection's port: answers by socket ref go there, they may outlive the channel. */
+  readonly connection: Pid;
+  readonly transport: string;
+  /** The socket's id. */
+  readonly id: string | null;
+  readonly assigns: Readonly<Record<string, unknown>>;
+}
+
+/** From a channel to its route. What is for the client's eyes travels as data, in the same stream. */
+export type RouteMessage =
+  | readonly ["joined", reply: Encoded]
+  | readonly ["refused", reply: Encoded]
+  /** It ends as intended: `phx_close`. */
+  | readonly ["close"]
+  /** A frame that only looked well from its head. */
+  | readonly ["malformed"];
+
+/** Given to the process that runs a socket's `connect`. It answers with a {@link ConnectAnswer}. */
+export interface ConnectCall {
+  readonly params: { readonly [key: string]: unknown };
+  readonly info: unknown;
+}
+
+export type ConnectAnswer =
+  | readonly ["accepted", id: string | null, assigns: Readonly<Record<string, unknown>>]
+  | readonly ["refused", reason: Json | undefined];
+
+/** One route of a socket as the I/O thread knows it. */
+export interface RouteManifest {
+  readonly pattern: string;
+  /** Key of the channel's definition. */
+  readonly channel: string;
+  /** Events its `handleOut` wants: these do not go straight to its client. */
+  readonly intercept: readonly string[];
+}
+
+/** A socket as the I/O thread knows it. */
+export interface SocketManifest {
+  readonly socket: string;
+  readonly routes: readonly RouteManifest[];
+  readonly maxChannels: number;
+}

@@ -1,0 +1,63 @@
+/**
+ * The contract between a transport (WebSocket, long poll) and a connection: the transport owns the bytes, the connection
+ * knows topics and channels. Both live on the I/O thread and hold plain data only: no user code runs there.
+ */
+import type { Json } from "./protocol.js";
+
+/** A message that many connections get: the transport frames it once and keeps the frame here. */
+export class SharedMessage {
+  readonly message: string | Uint8Array;
+  framed: Uint8Array | null = null;
+
+  constructor(message: string | Uint8Array) {
+    this.message = message;
+  }
+}
+
+/** What a connection asks of its transport. */
+export interface Transport {
+  /** Its name for user code: `"websocket"`, `"longpoll"`. */
+  readonly name: string;
+  /** Sends one message: a string as text, bytes as binary. */
+  send(message: string | Uint8Array): void;
+  sendShared(shared: SharedMessage): void;
+  /** Closes the connection with a WebSocket close code. */
+  close(code: number, reason: string): void;
+}
+
+/** What a transport tells its connection. */
+export interface ConnectionDriver {
+  /** A message arrived. */
+  receive(message: string | Uint8Array): void;
+  /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. Called once. */
+  closed(reason: readonly ["shutdown", string]): void;
+}
+
+/** What a client asked for when it connected. */
+export interface ConnectRequest {
+  readonly params: { readonly [key: string]: unknown };
+  readonly info: ConnectInfo;
+}
+
+/** What `connect` is told about the request besides its parameters. */
+export interface ConnectInfo {
+  readonly peer: { readonly address: string; readonly port: number };
+  readonly uri: { readonly scheme: string; readonly host: string; readonly path: string; readonly query: string };
+  readonly userAgent: string | null;
+  /** Request headers that begin with `x-`. */
+  readonly xHeaders: { readonly [name: string]: string };
+}
+
+/** How a client's wish to connect ended. */
+export type ConnectOutcome =
+  | { readonly tag: "accepted"; readonly open: (transport: Transport) => ConnectionDriver }
+  | { readonly tag: "refused"; readonly reason: Json | undefined }
+  /** `connect` threw, or returned what is not allowed: our fault, not the client's. */
+  | { readonly tag: "failed" }
+  /** No scheduler could take it in time. */
+  | { readonly tag: "unavailable" };
+
+/** Decides about clients: what an endpoint hands to its transports. */
+export interface Acceptor {
+  connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome>;
+}

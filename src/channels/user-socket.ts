@@ -1,0 +1,105 @@
+/**
+ * What users write: a socket, the door through which clients come. `connect` says who a client is; `channels` says which
+ * channel a topic belongs to. `Phoenix.Socket`.
+ *
+ * ```ts
+ * export const UserSocket = socket({
+ *   connect: (params) => ok({ id: `user:${params.user_id}`, assigns: { userId: params.user_id } }),
+ *   channels: { "ping": PingChannel, "room:*": RoomChannel },
+ * });
+ * ```
+ *
+ * @see https://hexdocs.pm/phoenix/Phoenix.Socket.html
+ */
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { Failure, Ok } from "../otp/results.js";
+import { type Behaviour, type Definition, parent, send } from "../runtime/process.js";
+import type { Channel, MaybePromise } from "./channel.js";
+import type { Json } from "./protocol.js";
+import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
+import { resolveRoutes } from "./route.js";
+import type { ConnectInfo } from "./transport.js";
+
+/** Channels a client may have joined over one connection, as in Phoenix. */
+export const DEFAULT_MAX_CHANNELS = 100;
+
+export interface Accepted {
+  /** Names the client for `disconnect(id)`. @defaultValue none */
+  readonly id?: string | null;
+  /** The first state of each of its channels: plain data. @defaultValue `{}` */
+  readonly assigns?: Readonly<Record<string, unknown>>;
+}
+
+/** `ok({ id?, assigns? })` lets the client in, `error(reason?)` refuses it (HTTP 403). */
+export type ConnectResult = Ok<Accepted | undefined> | Failure;
+
+/** The query parameters of a client, decoded as Phoenix does: strings, nested by `a[b]=c`. */
+export type ConnectParams = { readonly [key: string]: string | undefined };
+
+export interface SocketOptions {
+  /** Runs once per connection, in a process of its own on a scheduler. @defaultValue lets everybody in */
+  connect?(params: ConnectParams, info: ConnectInfo): MaybePromise<ConnectResult>;
+  /** Topic pattern (`"room:lobby"`, `"room:*"`) → channel; the first match in this order wins. */
+  readonly channels: Readonly<Record<string, Channel>>;
+  /** Channels a client may have joined over one connection; one more is refused. @defaultValue 100 */
+  readonly maxChannels?: number;
+}
+
+export class UserSocket implements Definition<readonly [ConnectCall]> {
+  readonly kind = "socket";
+  readonly options: SocketOptions;
+
+  constructor(options: SocketOptions) {
+    this.options = options;
+  }
+
+  /** Runs `connect` and answers the connection, its parent. */
+  boot({ params, info }: ConnectCall): Promise<Behaviour> | Behaviour {
+    const { connect } = this.options;
+    if (connect === undefined) return answered(["accepted", null, {}]);
+    // The endpoint sends what its transports have read from the request.
+    const result = connect(params as ConnectParams, info as ConnectInfo);
+    return result instanceof Ok || result instanceof Failure
+      ? answered(answerOf(result))
+      : Promise.resolve(result).then((settled) => answered(answerOf(settled)));
+  }
+
+  /** The socket in plain data, for the I/O thread. */
+  describe(keyOf: (definition: Definition) => string): SocketManifest {
+    const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => ({
+      pattern,
+      channel: keyOf(target as Definition),
+      intercept: target.intercept,
+    }));
+    const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
+    if (!(Number.isInteger(maxChannels) && maxChannels > 0)) {
+      throw new RuntimeError(ErrorCode.badOption, `bad maxChannels ${maxChannels}: allowed are whole numbers from 1`);
+    }
+    return { socket: keyOf(this as Definition), routes, maxChannels };
+  }
+}
+
+/** Defines a socket. */
+export function socket(options: SocketOptions): UserSocket {
+  return new UserSocket(options);
+}
+
+function answerOf(result: unknown): ConnectAnswer {
+  if (result instanceof Failure) return ["refused", result.reason as Json | undefined]; // shown to an error handler only
+  const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
+  if (!(result instanceof Ok) || !(typeof id === "string" || id === null)) {
+    const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
+    throw new RuntimeError(
+      ErrorCode.badReturn,
+      `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,
+    );
+  }
+  return ["accepted", id, assigns];
+}
+
+/** The process has done its work once it has answered. */
+function answered(answer: ConnectAnswer): Behaviour {
+  const connection = parent();
+  if (connection !== null) send(connection, answer);
+  return { handle: () => {}, done: Promise.resolve() };
+}

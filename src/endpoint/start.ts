@@ -1,0 +1,187 @@
+/**
+ * Starting an application: the threads, the supervision tree, the endpoint, in this order; stopping is the reverse. What
+ * `start` returns is how code outside any process talks to the inside.
+ */
+import type { Server } from "node:http";
+import { broadcast, disconnect } from "../channels/socket.js";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { type ExitReason, formatReason } from "../core/exit-reason.js";
+import { isDown } from "../core/messages.js";
+import type { Pid } from "../core/pid.js";
+import { call, cast, DEFAULT_CALL_TIMEOUT_MS } from "../otp/gen-server-calls.js";
+import { startProcess } from "../otp/start.js";
+import { supervisor } from "../otp/supervisor.js";
+import { PUBSUB, type Topics } from "../pubsub/topics.js";
+import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
+import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
+import { type ApplicationManifest, services } from "./application.js";
+import { Endpoint } from "./endpoint.js";
+
+export interface StartOptions extends RuntimeOptions {
+  /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
+  readonly port?: number;
+  /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
+  readonly address?: string;
+  /** A server of yours, to which the sockets are attached: Express or Fastify live beside them. It is not stopped by `stop`. */
+  readonly server?: Server;
+  /** The host your visitors know the application by; see `checkOrigin`. @defaultValue `"localhost"` */
+  readonly host?: string;
+  /** Milliseconds the supervision tree may take to stop before its threads are ended. @defaultValue 30000 */
+  readonly shutdownMs?: number;
+}
+
+const DEFAULT_SHUTDOWN_MS = 30_000;
+
+/** A running application. */
+export class App {
+  /** The port of its own server; `undefined` if it has none. */
+  readonly port: number | undefined;
+  /** Settles when the application has stopped: with `"stopped"`, or the reason it had to. */
+  readonly stopped: Promise<string>;
+
+  readonly #runtime: Runtime;
+  readonly #endpoint: Endpoint;
+  readonly #root: Pid;
+  readonly #shutdownMs: number;
+  #stopping: Promise<void> | null = null;
+
+  constructor(runtime: Runtime, endpoint: Endpoint, root: Pid, port: number | undefined, shutdownMs: number) {
+    this.#runtime = runtime;
+    this.#endpoint = endpoint;
+    this.#root = root;
+    this.#shutdownMs = shutdownMs;
+    this.port = port;
+    this.stopped = runtime.stopped;
+    const watch = runtime.openPort(
+      { message: (message) => isDown(message) && this.#rootDown(message.reason) },
+      "application watch",
+    );
+    watch.monitor(root);
+    void runtime.stopped.then(() => this.#endpoint.stop());
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#endpoint.connections;
+  }
+
+  /** Broadcasts an event to everyone on `topic`. @throws RuntimeError `badPayload`, before anything was sent. */
+  broadcast(topic: string, event: string, payload: unknown = {}): void {
+    this.run(() => broadcast(topic, event, payload));
+  }
+
+  /** Closes the connections of a client, by the id its socket's `connect` gave it. */
+  disconnect(id: string): void {
+    this.run(() => disconnect(id));
+  }
+
+  /** Calls a server and waits for its reply; see {@link call}. */
+  async call(
+    to: Pid | string,
+    event: string,
+    arg?: unknown,
+    timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
+  ): Promise<unknown> {
+    return await this.run(() => call(to, event, arg, timeoutMs));
+  }
+
+  cast(to: Pid | string, event: string, arg?: unknown): void {
+    this.run(() => cast(to, event, arg));
+  }
+
+  /** Sends a message to a process. @throws RuntimeError `noProcess` if nobody has the name. */
+  send(to: Pid | string, message: unknown): void {
+    this.run(() => send(to, message));
+  }
+
+  whereis(name: string): Pid | undefined {
+    return this.run(() => whereis(name));
+  }
+
+  processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
+    return this.run(() => processInfo(pid));
+  }
+
+  /**
+   * Runs `action` in the name of the host, so that every function for processes works in it: typed calls like
+   * `app.run(() => Counter.call("counter", "add", 1))`, for one.
+   */
+  run<T>(action: () => T): T {
+    return this.#runtime.asHost(action);
+  }
+
+  /** Stops in order: no new clients, connections closed with 1012, children in reverse order of their start, threads. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop("stopped");
+    return this.#stopping;
+  }
+
+  async #stop(reason: string): Promise<void> {
+    await this.#endpoint.stop();
+    await this.#stopRoot();
+    await this.#runtime.stop(reason);
+  }
+
+  #stopRoot(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#shutdownMs);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      void this.#runtime.stopped.then(done);
+      const port = this.#runtime.openPort({ message: done }, "application stop");
+      port.monitor(this.#root);
+      // Sent by its parent: a supervisor obeys nobody else.
+      this.#runtime.exitAsHost(this.#root, "shutdown");
+    });
+  }
+
+  #rootDown(reason: ExitReason): void {
+    if (this.#stopping !== null) return;
+    const message = `the application's supervisor gave up: ${formatReason(reason)}`;
+    this.#runtime.options.report({ tag: "notice", message: `stopping: ${message}` });
+    this.#stopping = this.#stop(message);
+  }
+}
+
+/**
+ * Starts an application.
+ *
+ * @param url - URL of the application module: `new URL("./app.js", import.meta.url)`. Every scheduler thread loads it.
+ * @returns The running application, once its children are up and its port is bound.
+ * @throws RuntimeError `badOption`, `portTaken`, `startFailed` with what went wrong; then nothing is left running.
+ */
+export async function start(url: URL | string, options: StartOptions = {}): Promise<App> {
+  const { port, server, shutdownMs = DEFAULT_SHUTDOWN_MS } = options;
+  if (port !== undefined && server !== undefined) {
+    throw new RuntimeError(ErrorCode.badOption, "both port and server were given; give a port, or a server of yours");
+  }
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new RuntimeError(ErrorCode.badOption, `bad port ${String(port)}: allowed are whole numbers from 0 to 65535`);
+  }
+  const runtime = await Runtime.start(url, services, options);
+  try {
+    const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
+    const tree = supervisor(manifest.supervisor);
+    const started = await runtime.asHost(() => startProcess(tree, [undefined], { link: false, label: "application" }));
+    if (started[0] !== "ok") {
+      const reason = started[0] === "error" ? formatReason(started[1]) : "ignored";
+      throw new RuntimeError(ErrorCode.startFailed, `the application's children could not be started: ${reason}`, {
+        cause: started[1],
+      });
+    }
+    const endpoint = new Endpoint({
+      mounts: manifest.mounts,
+      topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
+      openPort: (handler, label) => runtime.openPort(handler, label),
+      host: options.host ?? "localhost",
+    });
+    if (server !== undefined) endpoint.attach(server);
+    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
+    return new App(runtime, endpoint, started[1], bound, shutdownMs);
+  } catch (error) {
+    await runtime.stop(String(error));
+    throw error;
+  }
+}

@@ -1,0 +1,307 @@
+/** Channels over real sockets and real threads, frame by frame. Numbers like W24 and G3 are those of Phoenix's own behaviour. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { StartOptions } from "joist";
+import { withApp } from "../support/app.js";
+import { RawClient } from "../support/raw-client.js";
+
+const ok = (response: unknown = {}) => ({ status: "ok", response });
+const error = (response: unknown) => ({ status: "error", response });
+const crashed = { reason: "channel_crash" };
+
+const placements: readonly (readonly [string, StartOptions])[] = [
+  ["threads", { schedulers: 2 }],
+  ["inline", { schedulers: 0 }],
+];
+
+for (const [where, options] of placements) {
+  const on = (name: string, use: (client: RawClient, again: () => Promise<RawClient>) => Promise<void>): void => {
+    test(`${name} (${where})`, () =>
+      withApp(async ({ app }) => {
+        const clients: RawClient[] = [];
+        const connect = async (): Promise<RawClient> => {
+          const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=7");
+          clients.push(client);
+          return client;
+        };
+        await use(await connect(), connect);
+        for (const client of clients) client.drop();
+      }, options));
+  };
+
+  on("a heartbeat is answered by the connection itself", async (client) => {
+    client.send(null, "15", "phoenix", "heartbeat", {});
+    assert.deepEqual(await client.next(), [null, "15", "phoenix", "phx_reply", ok()]);
+  });
+
+  on("a join is answered with the reply of join", async (client) => {
+    client.send("3", "3", "room:a", "phx_join", {});
+    assert.deepEqual(await client.next(), ["3", "3", "room:a", "phx_reply", ok({ userId: "7" })]);
+  });
+
+  on("a join that is refused says why, and the topic is free", async (client) => {
+    assert.deepEqual((await client.join("room:a", { refuse: { reason: "full" } }))[4], error({ reason: "full" }));
+    client.send("1", "2", "room:a", "echo", {});
+    assert.deepEqual(await client.next(), [null, "2", "room:a", "phx_reply", error({ reason: "unmatched topic" })]);
+    assert.deepEqual((await client.join("room:a", {}, "4"))[4], ok({ userId: "7" }));
+  });
+
+  on("a join that crashes, or pushes too early, is answered with join crashed", async (client) => {
+    assert.deepEqual((await client.join("room:a", { crash: true }))[4], error({ reason: "join crashed" }));
+    assert.deepEqual((await client.join("room:b", { early: true }))[4], error({ reason: "join crashed" }));
+    assert.deepEqual((await client.join("room:c", null))[4], error({ reason: "join crashed" }));
+    assert.deepEqual(await client.settle(), []);
+  });
+
+  on("topics that no route matches, and topics not joined, are unmatched", async (client) => {
+    client.send("1", "1", "nowhere", "phx_join", {});
+    client.send("1", "2", "room:a", "echo", {});
+    client.send("1", "3", "phoenix", "other", {});
+    const unmatched = (ref: string, topic: string) => [
+      null,
+      ref,
+      topic,
+      "phx_reply",
+      error({ reason: "unmatched topic" }),
+    ];
+    assert.deepEqual(await client.take(3), [
+      unmatched("1", "nowhere"),
+      unmatched("2", "room:a"),
+      unmatched("3", "phoenix"),
+    ]);
+  });
+
+  on("a handler replies with any status, and refs come back as the JSON values they were", async (client) => {
+    await client.join("room:a");
+    assert.deepEqual(await client.ask("room:a", "echo", { x: [1, null] }), ok({ x: [1, null] }));
+    assert.deepEqual(await client.ask("room:a", "status", { status: "weird", response: [1] }), {
+      status: "weird",
+      response: [1],
+    });
+    client.send("5", 5, "room:b", "phx_join", {});
+    assert.deepEqual(await client.next(), ["5", 5, "room:b", "phx_reply", ok({ userId: "7" })]);
+  });
+
+  on("a leave is answered, and then the topic closes", async (client) => {
+    await client.join("room:a", { bye: "see you" });
+    client.send("1", "2", "room:a", "phx_leave", {});
+    assert.deepEqual(await client.take(3), [
+      ["1", "2", "room:a", "phx_reply", ok()],
+      ["1", "1", "room:a", "phx_close", {}],
+      ["1", null, "room:a", "bye", { bye: "see you" }],
+    ]);
+    assert.deepEqual(await client.ask("room:a", "phx_leave", {}, "3"), ok());
+  });
+
+  on("messages with a stale join ref are dropped, those with none are taken", async (client) => {
+    await client.join("room:a");
+    await client.join("room:a", {}, "2");
+    assert.deepEqual(await client.next(), ["1", "1", "room:a", "phx_close", {}]);
+    client.send("1", "3", "room:a", "echo", {});
+    client.send("1", "4", "room:a", "phx_leave", {});
+    client.send(null, "5", "room:a", "echo", { x: 1 });
+    assert.deepEqual(await client.next(), [null, "5", "room:a", "phx_reply", ok({ x: 1 })]);
+    assert.deepEqual(await client.settle(), []);
+  });
+
+  on(
+    "a second join takes the place of the first: its reply, then the first one's close, and fresh state",
+    async (client) => {
+      await client.join("room:a");
+      assert.deepEqual(await client.ask("room:a", "count"), ok({ count: 1 }));
+      client.send("9", "9", "room:a", "phx_join", {});
+      assert.deepEqual(await client.take(2), [
+        ["9", "9", "room:a", "phx_reply", ok({ userId: "7" })],
+        ["1", "1", "room:a", "phx_close", {}],
+      ]);
+      assert.deepEqual(await client.ask("room:a", "count", {}, "10", "9"), ok({ count: 1 }));
+    },
+  );
+
+  on("a slow join holds up its own topic only, and what came for it meanwhile is handled after", async (client) => {
+    client.send("1", "1", "room:slow", "phx_join", { slowMs: 50 });
+    client.send("1", "2", "room:slow", "echo", { n: 2 });
+    client.send("3", "3", "room:quick", "phx_join", {});
+    client.send("3", "4", "room:quick", "echo", { n: 4 });
+    client.send(null, "5", "phoenix", "heartbeat", {});
+    const refs = (await client.take(5)).map((frame) => frame[1]);
+    assert.deepEqual(
+      refs.filter((ref) => ref === "1" || ref === "2"),
+      ["1", "2"],
+    );
+    assert.deepEqual(refs.slice(-2), ["1", "2"]);
+  });
+
+  on("the reply to the join comes first, then what the channel pushed and broadcast after it", async (client) => {
+    client.send("1", "1", "room:a", "phx_join", { after: "x" });
+    assert.deepEqual(await client.take(3), [
+      ["1", "1", "room:a", "phx_reply", ok({ userId: "7" })],
+      ["1", null, "room:a", "after", { value: "x" }],
+      [null, null, "room:a", "shout", { value: "x" }],
+    ]);
+    assert.deepEqual(await client.settle(), []); // the broadcast made inside join is from before it was subscribed
+  });
+
+  on("pushes, broadcasts and replies of a channel reach its client in the order it made them", async (client) => {
+    await client.join("room:a");
+    client.send("1", "2", "room:a", "mixed", {});
+    assert.deepEqual(
+      (await client.take(4)).map((frame) => (frame[4] as { n?: number; response?: { n: number } }).n ?? 4),
+      [1, 2, 3, 4],
+    );
+    client.send("1", "3", "room:a", "burst", { count: 500 });
+    const burst = await client.take(501);
+    assert.deepEqual(
+      burst.slice(0, 500).map((frame) => (frame[4] as { i: number }).i),
+      Array.from({ length: 500 }, (_, i) => i + 1),
+    );
+    assert.equal(burst[500]?.[1], "3");
+  });
+
+  on("a broadcast reaches all on the topic, broadcastFrom all others", async (client, connect) => {
+    const other = await connect();
+    const elsewhere = await connect();
+    await client.join("room:a");
+    await other.join("room:a");
+    await elsewhere.join("room:b");
+    assert.deepEqual(await client.ask("room:a", "shout", { n: 1 }), ok());
+    assert.deepEqual(await client.ask("room:a", "shout_from", { n: 2 }), ok());
+    const shout = (n: number) => [null, null, "room:a", "shout", { n }];
+    assert.deepEqual(await other.take(2), [shout(1), shout(2)]);
+    assert.deepEqual(await client.settle(), [shout(1)]);
+    assert.deepEqual(await elsewhere.settle(), []);
+  });
+
+  on("an intercepted event passes through each channel's handleOut", async (client, connect) => {
+    const other = await connect();
+    await client.join("room:a");
+    await other.join("room:a");
+    client.send("1", "2", "room:a", "whisper", { w: 1 });
+    assert.deepEqual(await other.next(), ["1", null, "room:a", "whisper", { w: 1, for: "7" }]);
+    assert.deepEqual(new Set((await client.take(2)).map((frame) => frame[3])), new Set(["phx_reply", "whisper"]));
+  });
+
+  on(
+    "a reply by socket ref comes later, also from another process, also when the channel has ended",
+    async (client) => {
+      await client.join("room:a");
+      client.send("1", "2", "room:a", "later", { ms: 10 });
+      assert.deepEqual(await client.next(), ["1", "2", "room:a", "phx_reply", ok({ late: true })]);
+      client.send("1", "3", "room:a", "outside", { x: 1 });
+      const frames = await client.take(2);
+      assert.deepEqual(
+        frames.find((frame) => frame[3] === "phx_reply"),
+        ["1", "3", "room:a", "phx_reply", ok({ x: 1 })],
+      );
+      assert.deepEqual(
+        frames.find((frame) => frame[3] === "phx_close"),
+        ["1", "1", "room:a", "phx_close", {}],
+      );
+    },
+  );
+
+  on("messages of other processes reach handleInfo, and servers are called by name", async (client) => {
+    await client.join("room:a");
+    client.send("1", "2", "room:a", "info", { message: "hello" });
+    assert.deepEqual(new Set((await client.take(2)).map((frame) => frame[3])), new Set(["phx_reply", "info"]));
+    assert.deepEqual(await client.ask("room:a", "call_counter", { by: 5 }, "3"), ok({ count: 5 }));
+  });
+
+  on("a stop with a normal reason answers, closes, and its client need not rejoin", async (client) => {
+    await client.join("room:a", { bye: 1 });
+    client.send("1", "2", "room:a", "stop", { reason: "normal" });
+    assert.deepEqual(await client.take(3), [
+      ["1", "2", "room:a", "phx_reply", ok({ stopping: "normal" })],
+      ["1", "1", "room:a", "phx_close", {}],
+      ["1", null, "room:a", "bye", { bye: 1 }],
+    ]);
+  });
+
+  on("a stop with any other reason is an error to the client, after what terminate pushed", async (client) => {
+    await client.join("room:a", { bye: 1 });
+    client.send("1", "2", "room:a", "stop", { reason: "oops" });
+    assert.deepEqual(await client.take(3), [
+      ["1", "2", "room:a", "phx_reply", ok({ stopping: "oops" })],
+      ["1", null, "room:a", "bye", { bye: 1 }],
+      ["1", "1", "room:a", "phx_error", crashed],
+    ]);
+  });
+
+  for (const way of [
+    ...["throw", "reject", "timer", "immediate", "tick", "microtask", "unhandled"],
+    ...["bad_return", "bad_payload", "exit_normal", "overflow", "no_such_event", "constructor", "__proto__"],
+  ]) {
+    // On the test's own thread node:test hears stray errors as well, and fails the test.
+    if (where === "inline" && ["timer", "immediate", "tick", "unhandled"].includes(way)) continue;
+    on(`crash by ${way}: exactly one phx_error, siblings answer, the rejoin finds fresh state`, async (client) => {
+      await client.join("room:victim");
+      await client.join("room:sibling", {}, "5");
+      await client.ask("room:victim", "count");
+      client.send("1", "7", "room:victim", way, {});
+      assert.deepEqual(await client.ask("room:sibling", "count", {}, "8", "5"), ok({ count: 1 }));
+      assert.deepEqual(await client.next((frame) => frame[2] === "room:victim"), [
+        ...["1", "1", "room:victim", "phx_error"],
+        crashed,
+      ]);
+      await client.join("room:victim", {}, "9");
+      assert.deepEqual(await client.ask("room:victim", "count", {}, "10", "9"), ok({ count: 1 }));
+      assert.deepEqual(await client.settle(), []);
+    });
+  }
+
+  on("terminate is told when its client is gone", async (client, connect) => {
+    const observer = await connect();
+    await observer.join("room:observer");
+    await client.join("room:a", { observer: "room:observer" });
+    client.drop();
+    const terminated = await observer.next((frame) => frame[3] === "terminated");
+    assert.deepEqual(terminated[4], { topic: "room:a", reason: "crash" }); // {shutdown, closed}, which the fixture calls so
+  });
+
+  on("one channel more than allowed is refused, the others live", async (client) => {
+    for (let i = 1; i <= 5; i++) await client.join(`room:${i}`, {}, String(i));
+    assert.deepEqual((await client.join("room:6", {}, "6"))[4], error({ reason: "too many channels joined" }));
+    assert.deepEqual(await client.ask("room:5", "echo", {}, "7", "5"), ok());
+  });
+
+  on("a malformed frame closes its connection with 1011, and no other", async (client, connect) => {
+    const other = await connect();
+    await other.join("room:a");
+    await client.join("room:a");
+    client.sendText('["1","2","room:a","echo",{"x":}]');
+    assert.equal(await client.closed, 1011);
+    const third = await connect();
+    third.sendText("nonsense");
+    assert.equal(await third.closed, 1011);
+    assert.deepEqual(await other.ask("room:a", "echo"), ok());
+  });
+
+  test(`connect refuses with 403, a crash in it is 500, an unknown path 404, and others may come (${where})`, () =>
+    withApp(async ({ app }) => {
+      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0&reject=true"), 403);
+      assert.equal(await RawClient.refused(app.port, "vsn=3.0.0"), 403);
+      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0&raise=true"), 500);
+      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0", "/nowhere/websocket"), 404);
+      const client = await RawClient.connect(app.port);
+      assert.deepEqual((await client.join("room:a"))[4], ok({ userId: null }));
+      client.drop();
+    }, options));
+
+  test(`the host broadcasts, calls, casts and disconnects (${where})`, () =>
+    withApp(async ({ app }) => {
+      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      await client.join("room:a");
+      app.broadcast("room:a", "shout", { from: "host" });
+      assert.deepEqual(await client.next(), [null, null, "room:a", "shout", { from: "host" }]);
+      assert.throws(() => app.broadcast("room:a", "shout", 5), { code: "JOIST_BAD_PAYLOAD" });
+      assert.equal(await app.call("counter", "add", 3), 3);
+      assert.equal(await app.call("counter", "add", 3), 6);
+      const before = app.whereis("counter");
+      await assert.rejects(app.call("counter", "crash"), { code: "JOIST_CALL_FAILED" });
+      while (app.whereis("counter") === undefined) await new Promise((resolve) => setImmediate(resolve));
+      assert.notEqual(app.whereis("counter"), before);
+      assert.equal(await app.call("counter", "add", 1), 1);
+      app.disconnect("user:9");
+      assert.equal(await client.closed, 1001);
+    }, options));
+}
