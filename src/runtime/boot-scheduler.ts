@@ -5,7 +5,8 @@ import type { Definitions } from "./definitions.js";
 import { Interest } from "./interest.js";
 import { Names } from "./names.js";
 import type { Reporter } from "./report.js";
-import { type Budgets, Scheduler } from "./scheduler.js";
+import { Scheduler } from "./scheduler.js";
+import type { Budgets } from "./scheduler-setup.js";
 import { Cells, type SharedBuffers } from "./shared.js";
 
 export function allocateShared(slots: number): SharedBuffers {

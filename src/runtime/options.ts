@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { printReport, type Reporter } from "./report.js";
-import type { Budgets } from "./scheduler.js";
+import type { Budgets } from "./scheduler-setup.js";
 import { MAX_SLOTS } from "./shared.js";
 
 export interface RuntimeOptions {

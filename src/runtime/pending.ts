@@ -2,15 +2,19 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import type { Deadline, Deadlines } from "./deadlines.js";
 
-/** One request. The timer is part of it, so that a reply costs no second promise to stop it. */
-export class Pending {
+/** One request. Its timeout is part of it, so that a reply costs no second promise to stop that. */
+export class Pending implements Deadline {
   /** Settles when the request is over; awaited in the process that made it. */
   readonly answered: Promise<unknown>;
   readonly #to: Pid | string;
   #resolve!: (value: unknown) => void; // the two are set before the constructor returns
   #reject!: (error: RuntimeError) => void;
-  #timer: NodeJS.Timeout | null = null;
+  dueMs = 0;
+  #deadlines: Deadlines | null = null;
+  #timeoutMs = 0;
+  #giveUp: (() => void) | null = null;
 
   constructor(to: Pid | string) {
     this.#to = to;
@@ -31,12 +35,17 @@ export class Pending {
     this.#reject(callFailed(reason, this.#to));
   }
 
-  /** Runs `onTimeout` after so many milliseconds, unless the request is over by then. */
-  startTimer(timeoutMs: number, onTimeout: () => void): void {
-    this.#timer = setTimeout(onTimeout, timeoutMs);
+  /** Fails the request after so many milliseconds; `giveUp` forgets it, so that a later reply is dropped. */
+  limit(timeoutMs: number, deadlines: Deadlines, giveUp: () => void): void {
+    this.#deadlines = deadlines;
+    this.#timeoutMs = timeoutMs;
+    this.#giveUp = giveUp;
+    deadlines.add(this, timeoutMs);
   }
 
-  timeOut(timeoutMs: number): void {
+  onTimeout(): void {
+    this.#giveUp?.();
+    const timeoutMs = this.#timeoutMs;
     const error = new RuntimeError(ErrorCode.callTimeout, `no reply from ${this.#to} within ${timeoutMs} ms`, {
       exitReason: ["timeout", ["call", this.#to, timeoutMs]],
     });
@@ -45,7 +54,7 @@ export class Pending {
 
   /** The process that waited is gone: nobody resumes it. */
   drop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#deadlines?.delete(this);
   }
 }
 

@@ -300,11 +300,7 @@ export function awaitReply(
   checkDelay(timeoutMs);
   const record = current();
   const { ref } = request.from;
-  const pending = record.pending?.get(ref);
-  pending?.startTimer(timeoutMs, () => {
-    cancelRequest(record, ref);
-    pending.timeOut(timeoutMs);
-  });
+  record.pending?.get(ref)?.limit(timeoutMs, record.scheduler.deadlines, () => cancelRequest(record, ref));
   return request.answered;
 }
 

@@ -15,7 +15,9 @@ import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import { type RuntimeOptions, resolveRuntimeOptions } from "./options.js";
+
 export type { RuntimeOptions };
+
 import { openServices, Port, type Service } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";

@@ -18,6 +18,7 @@ import { type Ref, RefSource } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import { context } from "./context.js";
+import { Deadlines } from "./deadlines.js";
 import type { Definitions } from "./definitions.js";
 import type { Interest } from "./interest.js";
 import type { Link } from "./link.js";
@@ -27,45 +28,11 @@ import type { Unsendable } from "./outbox.js";
 import { Data, ProcessRecord } from "./process-record.js";
 import type { Report, Reporter } from "./report.js";
 import { Router } from "./router.js";
+import type { Budgets, SchedulerSetup } from "./scheduler-setup.js";
 import type { Cells } from "./shared.js";
 import { Signals } from "./signals.js";
 import { Timers } from "./timers.js";
 import { Op } from "./wire.js";
-
-/** How a scheduler shares its thread out. All have defaults in `options.ts`. */
-export interface Budgets {
-  /** Messages one process handles before the next one has its slice. */
-  readonly messageBudget: number;
-  /** Milliseconds a turn may take before timers and I/O of the thread are served. Checked between messages. */
-  readonly turnBudgetMs: number;
-}
-
-export interface SchedulerSetup {
-  /** Number of this thread: never used again after its death. */
-  readonly thread: number;
-  /** The slot it fills: 0 is the I/O thread, 1 … N are schedulers. */
-  readonly slot: number;
-  readonly cells: Cells;
-  readonly names: Names;
-  readonly interest: Interest;
-  readonly definitions: Definitions;
-  readonly budgets: Budgets;
-  readonly clock: Clock;
-  readonly report: Reporter;
-  /** Whether user code runs here: then a turn may follow from a microtask, while its time lasts. */
-  readonly runsUserCode: boolean;
-}
-
-/** How a process is started. */
-export interface SpawnOptions {
-  readonly link: boolean;
-  readonly monitor: Ref | null;
-  readonly label: string;
-  /** A registered name, already claimed for the new pid. */
-  readonly name: string | null;
-  /** Whether the parent waits under the monitor's ref to hear how the start went. */
-  readonly acknowledge?: boolean;
-}
 
 /** Between two looks at the clock inside a slice. */
 const MESSAGES_PER_CLOCK_LOOK = 8;
@@ -85,6 +52,7 @@ export class Scheduler {
   readonly router: Router = new Router();
   readonly signals: Signals;
   readonly timers: Timers;
+  readonly deadlines: Deadlines;
 
   readonly #budgets: Budgets;
   readonly #reporter: Reporter;
@@ -113,6 +81,7 @@ export class Scheduler {
     this.#eager = setup.runsUserCode;
     this.signals = new Signals(this);
     this.timers = new Timers(this);
+    this.deadlines = new Deadlines(setup.clock);
   }
 
   // ---- starting ----
@@ -406,6 +375,7 @@ export class Scheduler {
   stop(): void {
     for (const record of [...this.processes.values()]) this.signals.die(record, "killed");
     this.timers.stop();
+    this.deadlines.stop();
     this.router.closeAll();
   }
 

@@ -13,7 +13,8 @@ import type { Definition } from "./behaviour.js";
 import { infoOf } from "./info.js";
 import type { Batch } from "./link.js";
 import type { ProcessRecord } from "./process-record.js";
-import type { Scheduler, SpawnOptions } from "./scheduler.js";
+import type { Scheduler } from "./scheduler.js";
+import type { SpawnOptions } from "./scheduler-setup.js";
 import { ARITY, Op } from "./wire.js";
 
 export class Signals {

@@ -1,7 +1,7 @@
 /** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
 import type { MessagePort } from "node:worker_threads";
 import type { Report } from "./report.js";
-import type { Budgets } from "./scheduler.js";
+import type { Budgets } from "./scheduler-setup.js";
 import type { SharedBuffers } from "./shared.js";
 
 /** Given to a thread at its start. */

@@ -22,7 +22,8 @@ const folderMap: Readonly<Record<string, readonly string[]>> = {
   "src/cluster": ["src/core", "src/otp", "src/pubsub", face],
   "src/endpoint": [
     ...["src/core", "src/otp", "src/pubsub", "src/tracker", "src/channels", "src/presence"],
-    ...["src/transports", "src/cluster", face],
+    // It starts the threads: see docs/decisions/0006-the-endpoint-starts-the-runtime.md.
+    ...["src/transports", "src/cluster", face, "src/runtime/runtime.ts"],
   ],
   "src/observer": ["src/core", "src/otp", "src/runtime/inspect.ts", face],
   "src/testing": [

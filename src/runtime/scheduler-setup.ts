@@ -1,0 +1,43 @@
+/** What a scheduler is built from, and how it is told to start a process. */
+import type { Clock } from "../core/clock.js";
+import type { Ref } from "../core/ref.js";
+import type { Definitions } from "./definitions.js";
+import type { Interest } from "./interest.js";
+import type { Names } from "./names.js";
+import type { Reporter } from "./report.js";
+import type { Cells } from "./shared.js";
+
+/** How a scheduler shares its thread out. All have defaults in `options.ts`. */
+export interface Budgets {
+  /** Messages one process handles before the next one has its slice. */
+  readonly messageBudget: number;
+  /** Milliseconds a turn may take before timers and I/O of the thread are served. Checked between messages. */
+  readonly turnBudgetMs: number;
+}
+
+export interface SchedulerSetup {
+  /** Number of this thread: never used again after its death. */
+  readonly thread: number;
+  /** The slot it fills: 0 is the I/O thread, 1 … N are schedulers. */
+  readonly slot: number;
+  readonly cells: Cells;
+  readonly names: Names;
+  readonly interest: Interest;
+  readonly definitions: Definitions;
+  readonly budgets: Budgets;
+  readonly clock: Clock;
+  readonly report: Reporter;
+  /** Whether user code runs here: then a turn may follow from a microtask, while its time lasts. */
+  readonly runsUserCode: boolean;
+}
+
+/** How a process is started. */
+export interface SpawnOptions {
+  readonly link: boolean;
+  readonly monitor: Ref | null;
+  readonly label: string;
+  /** A registered name, already claimed for the new pid. */
+  readonly name: string | null;
+  /** Whether the parent waits under the monitor's ref to hear how the start went. */
+  readonly acknowledge?: boolean;
+}
