@@ -3,12 +3,13 @@
  * reverse order when it ends itself. OTP's supervisor.
  *
  * ```ts
- * export const Workers = supervisor({
+ * export const Storage = supervisor({
  *   strategy: "rest_for_one",
- *   children: [Store.child(undefined, { name: "store" }), Cache.child(1000)],
+ *   children: [Store.child("data.db", { name: "store" }), Cache.child(1000)],
  * });
- * const started = await Workers.startLink(); // ["ok", pid]
- * await whichChildren("store-supervisor");
+ *
+ * const started = await Storage.startLink(undefined, { name: "storage" }); // ["ok", pid], when both are up
+ * await restartChild("storage", "store"); // ["error", "running"]
  * ```
  *
  * Process model: one process, linked to its parent and to each child. What it does about an end is decided in
@@ -72,7 +73,7 @@ export class Supervisor<A> implements Definition<readonly [A]> {
 
   constructor(options: SupervisorOptions | SupervisorInit<A>) {
     this.#init = "init" in options ? options.init : () => options;
-    const listed = "init" in options ? [] : options.children;
+    const listed = "init" in options ? [] : (options.children ?? []); // missing: the start says so
     this.children = Object.fromEntries(listed.map(({ id, start }) => [id, start?.definition]));
   }
 

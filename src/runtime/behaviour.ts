@@ -41,7 +41,7 @@ export interface Definition<Args extends readonly unknown[] = readonly unknown[]
  */
 export interface PortHandler {
   message?(message: unknown): void;
-  data?(data: string | Uint8Array, from: Pid | undefined): void;
+  data?(data: string | Uint8Array): void;
   /** An exit signal; a port without this handler ends as a process would. */
   exit?(from: Pid, reason: ExitReason): void;
 }

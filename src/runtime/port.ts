@@ -113,6 +113,11 @@ export function openServices(scheduler: Scheduler, services: readonly Service[])
   }
 }
 
+/** The ports of all services of a thread. */
+export function servicePids(scheduler: Scheduler, thread: number): Pid[] {
+  return [...scheduler.services.keys()].map((_, index) => makePid(thread, index + 1, thread));
+}
+
 /** The ports of a service on the other living threads; with `topic`, only where that may be wanted. */
 export function servicePeers(scheduler: Scheduler, name: string, topic?: string): Pid[] {
   const serial = [...scheduler.services.keys()].indexOf(name) + 1;

@@ -7,32 +7,18 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
-import { type ExitMessage, type From, isDown, isExit } from "../core/messages.js";
+import { type ExitMessage, isDown, isExit } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { type Definition, isDefinition } from "./behaviour.js";
+import { isDefinition } from "./behaviour.js";
 import { context, current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
-import { callFailed, Pending } from "./pending.js";
+import { find } from "./naming.js";
 import { servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
-import { MAX_DELAY_MS } from "./timers.js";
+import { openRequest } from "./requests.js";
+import { checkDelay } from "./timers.js";
 import { Op } from "./wire.js";
-
-/** A process function: an async function that is a whole process; see `receive`. */
-export type ProcessFunction<Args extends readonly unknown[]> = (...args: Args) => PromiseLike<unknown>;
-
-/** Where a new process runs: here (the default), on a scheduler by its number 1 … N, or on the least loaded one. */
-export type Placement = "here" | "least_loaded" | number;
-
-export interface StartOptions {
-  /** @defaultValue `"here"` */
-  readonly scheduler?: Placement;
-  /** Registers the process under this name before it begins. */
-  readonly name?: string;
-  /** What the process is called in reports. @defaultValue its definition's name or kind */
-  readonly label?: string;
-}
 
 // ---- who am I ----
 
@@ -71,130 +57,6 @@ export function dictionary(): Map<unknown, unknown> {
   return record.dictionary;
 }
 
-// ---- starting ----
-
-/**
- * Starts a process and returns its pid at once, before it has begun.
- *
- * @param definition - A definition (`genServer`, `proc` …), its key in the application module, or an async function.
- *   Only what the application module exports can be started on another thread.
- * @throws RuntimeError `unknownDefinition`, `noScheduler`, `nameTaken`.
- */
-export function spawn<Args extends readonly unknown[]>(
-  definition: Definition<Args> | ProcessFunction<Args> | string,
-  args: Args,
-  options: StartOptions = {},
-): Pid {
-  return start(definition, args, options, false, null);
-}
-
-/** {@link spawn}, linked to the caller from its first instant. */
-export function spawnLink<Args extends readonly unknown[]>(
-  definition: Definition<Args> | ProcessFunction<Args> | string,
-  args: Args,
-  options: StartOptions = {},
-): Pid {
-  return start(definition, args, options, true, null);
-}
-
-/** {@link spawn}, monitored by the caller from its first instant. */
-export function spawnMonitor<Args extends readonly unknown[]>(
-  definition: Definition<Args> | ProcessFunction<Args> | string,
-  args: Args,
-  options: StartOptions = {},
-): { readonly pid: Pid; readonly ref: Ref } {
-  const ref = current().scheduler.refs.next();
-  return { pid: start(definition, args, options, false, ref), ref };
-}
-
-/**
- * {@link spawn} as a request (see {@link openRequest}): the reply is what the new process acknowledges, `["ok", pid]` once
- * its definition has booted unless it {@link acknowledge}d something before that. It fails if the process ends first.
- */
-export function spawnRequest(
-  definition: Definition | string,
-  args: readonly unknown[],
-  options: StartOptions & { readonly link: boolean },
-): { readonly from: From; readonly to: Pid; readonly answered: Promise<unknown> } {
-  const record = current();
-  const ref = record.scheduler.refs.next();
-  const to = start(definition, args, options, options.link, ref, true);
-  // Nothing of the new process, not even its failure to start, has arrived yet: that takes a turn or a microtask.
-  return { from: { pid: record.pid, ref }, to, answered: pendingReply(record, ref, to) };
-}
-
-/** Tells whoever started the calling process with {@link spawnRequest} how that went. Only the first word counts. */
-export function acknowledge(result: unknown): void {
-  const record = current();
-  record.scheduler.acknowledge(record, result);
-}
-
-function start<Args extends readonly unknown[]>(
-  what: Definition<Args> | ProcessFunction<Args> | string,
-  args: Args,
-  options: StartOptions,
-  link: boolean,
-  monitorRef: Ref | null,
-  acknowledge = false,
-): Pid {
-  const record = current();
-  const { scheduler } = record;
-  // A definition's own arguments were checked where it is generic; from here on they are just what `boot` gets.
-  const definition = (typeof what === "function" ? functionDefinition(what) : what) as Definition | string;
-  const label = options.label ?? (typeof definition === "string" ? definition : definition.kind);
-  const thread = threadFor(record, options.scheduler ?? "here");
-  const name = options.name ?? null;
-  const spawning = { link, monitor: monitorRef, label, name, acknowledge };
-  if (name === null) return scheduler.signals.spawn(record, thread, definition, args, spawning);
-  return scheduler.signals.spawn(record, thread, definition, args, spawning, (pid) => claimName(record, name, pid));
-}
-
-function functionDefinition<Args extends readonly unknown[]>(run: ProcessFunction<Args>): Definition<Args> {
-  return { kind: run.name || "process", boot: (...args) => processFunction(run, args) };
-}
-
-/** The behaviour of a process that is one async function. */
-export function processFunction<Args extends readonly unknown[]>(
-  run: ProcessFunction<Args>,
-  args: Args,
-): { handle(): void; readonly done: PromiseLike<unknown> } {
-  const done = run(...args);
-  if (typeof (done as { then?: unknown } | undefined)?.then !== "function") {
-    throw new RuntimeError(
-      ErrorCode.badArgument,
-      `a process function must be async; "${run.name}" returned no promise`,
-    );
-  }
-  return { handle: () => {}, done };
-}
-
-function threadFor(record: ProcessRecord, placement: Placement): number {
-  const { scheduler } = record;
-  if (placement === "here") return scheduler.thread;
-  const { cells } = scheduler;
-  const slot = placement === "least_loaded" ? (cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined)) : placement;
-  if (slot !== undefined && !(Number.isInteger(slot) && slot >= 0 && slot < cells.slots)) {
-    throw new RuntimeError(
-      ErrorCode.badOption,
-      `scheduler ${slot} does not exist; allowed are 1 to ${cells.slots - 1}`,
-    );
-  }
-  const thread = slot === undefined ? undefined : cells.threadOf(slot);
-  if (thread === undefined) {
-    throw new RuntimeError(ErrorCode.noScheduler, `no scheduler can take a process now (asked for ${placement})`);
-  }
-  return thread;
-}
-
-/**
- * A definition as it can be sent to any process: its key in the application module. One that is not exported there stays
- * as it is, and then only this thread can start it.
- */
-export function sendableDefinition(definition: Definition<never> | string): Definition<never> | string {
-  if (typeof definition === "string") return definition;
-  return current().scheduler.definitions.findKey(definition as Definition) ?? definition; // only looked up, never booted
-}
-
 // ---- messages ----
 
 /**
@@ -215,112 +77,21 @@ export function sendData(to: Pid, data: string | Uint8Array): void {
   record.scheduler.sendData(record.pid, to, data);
 }
 
-/** Matches every message. */
-const anything = (): boolean => true;
-
-/** What {@link receive} answers when nothing came in time. */
-export const timeout: unique symbol = Symbol("timeout");
-
-/**
- * Takes the oldest message that matches, or waits for one. Selective receive: what does not match stays where it is.
- * For process functions, and inside async callbacks.
- *
- * @param match - A type guard or predicate; without it any message matches. It runs in the caller.
- * @param timeoutMs - How long to wait; then the answer is {@link timeout}. 0 only looks. @defaultValue `Infinity`
- */
-export function receive(): Promise<unknown>;
-export function receive<T>(match: (message: unknown) => message is T): Promise<T>;
-export function receive<T>(match: (message: unknown) => message is T, timeoutMs: number): Promise<T | typeof timeout>;
-export function receive(match: (message: unknown) => boolean, timeoutMs?: number): Promise<unknown>;
-export function receive(match: (message: unknown) => boolean = anything, timeoutMs?: number): Promise<unknown> {
-  const record = current();
-  const { mailbox } = record;
-  if (record.waiter !== null) {
-    throw new RuntimeError(ErrorCode.badArgument, "this process waits in a receive already; await that one first");
-  }
-  for (let i = 0; i < mailbox.size; i++) {
-    if (match(mailbox.at(i))) {
-      record.handled++;
-      return Promise.resolve(mailbox.takeAt(i));
-    }
-  }
-  if (timeoutMs === 0) return Promise.resolve(timeout);
-  return new Promise((resolve) => {
-    const waiter = { match, resolve, scanned: mailbox.size, timer: null as NodeJS.Timeout | null };
-    record.waiter = waiter;
-    if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
-    waiter.timer = setTimeout(() => {
-      if (record.waiter !== waiter) return;
-      record.waiter = null;
-      resolve(timeout);
-    }, checkDelay(timeoutMs));
-  });
-}
-
-// ---- requests ----
-
-/**
- * Opens a request: monitors `to` under a fresh ref that a reply can be sent to. Send the request next, then wait with
- * {@link awaitReply}. In this order a server that dies in between is still noticed.
- *
- * @throws RuntimeError `callFailed` with exit reason `noproc` if nobody is registered under the name `to`.
- */
-export function openRequest(to: Pid | string): {
-  readonly from: From;
-  readonly to: Pid;
-  readonly answered: Promise<unknown>;
-} {
-  const record = current();
-  const target = isPid(to) ? to : record.scheduler.names.whereis(to);
-  if (target === undefined) throw callFailed("noproc", to);
-  const ref = record.scheduler.refs.next();
-  const answered = pendingReply(record, ref, to);
-  record.scheduler.signals.monitor(record, ref, target, to);
-  return { from: { pid: record.pid, ref }, to: target, answered };
-}
-
-function pendingReply(record: ProcessRecord, ref: Ref, to: Pid | string): Promise<unknown> {
-  const pending = new Pending(to);
-  record.pending ??= new Map();
-  record.pending.set(ref, pending);
-  return pending.answered;
-}
-
-/**
- * Waits for the reply to a request.
- *
- * @throws RuntimeError `callTimeout` after `timeoutMs`, `callFailed` if the other side dies first. Uncaught, each ends the
- * caller with the reason OTP would give: `["timeout", …]`, or the server's reason in a tuple with the request.
- */
-export function awaitReply(
-  request: { readonly from: From; readonly to: Pid; readonly answered: Promise<unknown> },
-  timeoutMs: number,
-): Promise<unknown> {
-  if (timeoutMs === Number.POSITIVE_INFINITY) return request.answered;
-  checkDelay(timeoutMs);
-  const record = current();
-  const { ref } = request.from;
-  record.pending?.get(ref)?.limit(timeoutMs, record.scheduler.deadlines, () => cancelRequest(record, ref));
-  return request.answered;
-}
-
-function cancelRequest(record: ProcessRecord, ref: Ref): void {
-  record.pending?.delete(ref);
-  record.scheduler.signals.demonitor(record, ref);
-}
-
-/** Answers a request, once, from any process and at any time. An answer that nobody waits for any more is dropped. */
-export function replyTo(from: From, value: unknown): void {
-  const record = current();
-  record.scheduler.reply(record.pid, from.pid, from.ref, value);
-}
-
 // ---- links, monitors, exits ----
 
-/** Links the caller and `to`: when one ends abnormally the other gets its exit signal. To a dead pid: an exit `noproc`. */
+/**
+ * Links the caller and `to`: when one ends abnormally the other gets its exit signal. To a dead pid: an exit signal `noproc`.
+ *
+ * @throws RuntimeError `noProcess` if `to` was on this thread and is gone, and the caller does not trap exits: then it can
+ *   be caught, as in Erlang.
+ */
 export function link(to: Pid): void {
   const record = current();
-  record.scheduler.signals.link(record, to);
+  const { scheduler } = record;
+  if (!record.trapExit && threadOf(to) === scheduler.thread && !scheduler.processes.has(to)) {
+    throw new RuntimeError(ErrorCode.noProcess, `cannot link to ${to}: there is no such process`);
+  }
+  scheduler.signals.link(record, to);
 }
 
 export function unlink(to: Pid): void {
@@ -388,57 +159,6 @@ export function kill(pid: Pid): void {
   exit(pid, "kill");
 }
 
-// ---- names ----
-
-/** Names beginning with this are pids. */
-const PID_MARK = "<";
-
-function claimName(record: ProcessRecord, name: string, pid: Pid): void {
-  if (typeof name !== "string" || name === "" || name.startsWith(PID_MARK)) {
-    throw new RuntimeError(
-      ErrorCode.badArgument,
-      `bad name "${name}": a name is a non-empty string not beginning with "<"`,
-    );
-  }
-  const { names } = record.scheduler;
-  if (names.claim(name, pid)) return;
-  const owner = names.whereis(name);
-  throw new RuntimeError(ErrorCode.nameTaken, `the name "${name}" is taken by ${owner ?? "another process"}`, {
-    exitReason: ["already_started", owner],
-  });
-}
-
-/**
- * Registers the calling process under `name`, on all threads at once; free again when it ends.
- *
- * @throws RuntimeError `nameTaken`; `tooManyNames` after 65,536 distinct names.
- */
-export function register(name: string): void {
-  const record = current();
-  claimName(record, name, record.pid);
-  record.names ??= [];
-  record.names.push(name);
-}
-
-/** Frees a name of the calling process; `false` if it is not its own. */
-export function unregister(name: string): boolean {
-  const record = current();
-  if (!record.names?.includes(name)) return false;
-  record.names = record.names.filter((own) => own !== name);
-  return record.scheduler.names.release(name, record.pid);
-}
-
-/** The process registered under `name` on any thread. */
-export function whereis(name: string): Pid | undefined {
-  return current().scheduler.names.whereis(name);
-}
-
-function find(record: ProcessRecord, name: string): Pid {
-  const pid = record.scheduler.names.whereis(name);
-  if (pid !== undefined) return pid;
-  throw new RuntimeError(ErrorCode.noProcess, `no process is registered as "${name}"`, { exitReason: "badarg" });
-}
-
 // ---- time ----
 
 /** Sends `message` to `to` in `delayMs` milliseconds. A name is looked up then; nobody there: nothing happens. */
@@ -459,14 +179,6 @@ export function readTimer(ref: Ref): number | false {
 /** Milliseconds of this thread's clock, never going back: good for differences only. Erlang's `monotonic_time`. */
 export function now(): number {
   return current().scheduler.clock.now();
-}
-
-function checkDelay(delayMs: number): number {
-  if (Number.isFinite(delayMs) && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return delayMs;
-  throw new RuntimeError(
-    ErrorCode.badArgument,
-    `bad delay ${String(delayMs)}: allowed are 0 to ${MAX_DELAY_MS} milliseconds`,
-  );
 }
 
 // ---- looking ----
@@ -507,5 +219,20 @@ export function peers(name: string, topic?: string): Pid[] {
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 export type { ProcessInfo } from "./info.js";
+export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
+export { receive, timeout } from "./receiving.js";
+export { awaitReply, openRequest, replyTo } from "./requests.js";
+export {
+  acknowledge,
+  type Placement,
+  type ProcessFunction,
+  processFunction,
+  type StartOptions,
+  sendableDefinition,
+  spawn,
+  spawnLink,
+  spawnMonitor,
+  spawnRequest,
+} from "./spawning.js";
 export { isDefinition, isPid };

@@ -18,7 +18,7 @@ import { type RuntimeOptions, resolveRuntimeOptions } from "./options.js";
 
 export type { RuntimeOptions };
 
-import { openServices, Port, type Service } from "./port.js";
+import { openServices, Port, type Service, servicePids } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
@@ -223,6 +223,8 @@ export class Runtime {
         clearTimeout(timer);
         thread.ready = true;
         this.scheduler.cells.setThread(slot, thread.number);
+        // Again, now that it can be seen: two threads that were replaced at once may have missed each other.
+        for (const pid of servicePids(this.scheduler, thread.number)) this.scheduler.send(null, pid, ["opened"]);
         resolve(news.manifest);
       });
       worker.on("error", (error: Error) => {

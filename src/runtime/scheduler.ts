@@ -124,8 +124,8 @@ export class Scheduler {
   /** Sends raw data to a port or from one; see {@link Data}. */
   sendData(sender: Pid, to: Pid, data: string | Uint8Array): void {
     const thread = threadOf(to);
-    if (thread === this.thread) this.deliverData(to, data, sender);
-    else this.begin(thread, Op.data, sender)?.push(to, data, sender);
+    if (thread === this.thread) this.deliverData(to, data);
+    else this.begin(thread, Op.data, sender)?.push(to, data);
   }
 
   /** Answers a request; dropped if nobody waits for it any more. */
@@ -158,13 +158,13 @@ export class Scheduler {
     }
   }
 
-  deliverData(to: Pid, data: string | Uint8Array, from: Pid | undefined): void {
+  deliverData(to: Pid, data: string | Uint8Array): void {
     const record = this.processes.get(to);
     if (record === undefined) return;
     if (record.port === null) this.deliver(record, new Data(data));
     else {
       try {
-        record.port.data?.(data, from);
+        record.port.data?.(data);
       } catch (error) {
         this.#portFailed(record, error);
       }

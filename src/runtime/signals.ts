@@ -194,7 +194,7 @@ export class Signals {
         return;
       }
       case Op.data:
-        return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array, batch[at + 3] as Pid);
+        return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array);
       case Op.reply:
         return scheduler.deliverReply(to, batch[at + 2] as Ref, batch[at + 3]);
       case Op.exit:

@@ -1,4 +1,6 @@
 /** `sendAfter`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
+
+import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { isPid, type Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Scheduler } from "./scheduler.js";
@@ -50,4 +52,13 @@ export class Timers {
     const pid = isPid(to) ? to : this.#scheduler.names.whereis(to);
     if (pid !== undefined) this.#scheduler.send(null, pid, message);
   };
+}
+
+/** @throws RuntimeError `badArgument`, naming the value and what is allowed. */
+export function checkDelay(delayMs: number): number {
+  if (Number.isFinite(delayMs) && delayMs >= 0 && delayMs <= MAX_DELAY_MS) return delayMs;
+  throw new RuntimeError(
+    ErrorCode.badArgument,
+    `bad delay ${String(delayMs)}: allowed are 0 to ${MAX_DELAY_MS} milliseconds`,
+  );
 }

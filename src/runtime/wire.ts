@@ -9,7 +9,7 @@
 export const Op = {
   /** to, message */
   message: 0,
-  /** to, text or bytes, from */
+  /** to, text or bytes */
   data: 1,
   /** to, ref, value */
   reply: 2,
@@ -33,4 +33,4 @@ export const Op = {
 export type Op = (typeof Op)[keyof typeof Op];
 
 /** How many values follow each operation. */
-export const ARITY: readonly number[] = [2, 3, 3, 4, 2, 2, 4, 2, 4, 9, 3];
+export const ARITY: readonly number[] = [2, 2, 3, 4, 2, 2, 4, 2, 4, 9, 3];

@@ -116,7 +116,7 @@ for (const way of ["throw", "timer", "immediate", "nextTick", "microtask", "fs",
         const { reason }: { reason: ExitReason } = await receive(isDown);
         assert.ok(isErrorReason(reason));
         assert.equal(reason.message, "stray");
-        assert.match(reason.stack, /processes\.js/);
+        assert.match(reason.stack, /processes\.[jt]s/);
         send(neighbour, "still there?");
         assert.equal(await receive(), neighbour);
       });
