@@ -6,7 +6,8 @@ export interface ProcessInfo {
   readonly pid: Pid;
   /** What it calls itself: `setLabel`, or its definition's name. */
   readonly label: string;
-  readonly names: readonly string[];
+  /** What it is registered as. */
+  readonly name: string | null;
   readonly parent: Pid | null;
   /** The scheduler it runs on; 0 is the I/O thread. */
   readonly scheduler: number;
@@ -26,7 +27,7 @@ export function infoOf(record: ProcessRecord): ProcessInfo {
   return {
     pid: record.pid,
     label: record.label,
-    names: record.names ?? [],
+    name: record.name,
     parent: record.parent,
     scheduler: record.scheduler.slot,
     status: record.port !== null ? "port" : record.queued ? "runnable" : record.busy ? "awaiting" : "waiting",

@@ -1,8 +1,9 @@
 /** Registered names, from a process's side. The table is in `names.ts`. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
+import { type Pid, threadOf } from "../core/pid.js";
 import { current } from "./context.js";
 import type { ProcessRecord } from "./process-record.js";
+import { Op } from "./wire.js";
 
 /** Names beginning with this are pids. */
 const PID_MARK = "<";
@@ -24,27 +25,36 @@ export function claimName(record: ProcessRecord, name: string, pid: Pid): void {
 }
 
 /**
- * Registers a process under `name`, on all threads at once; free again when it ends.
+ * Registers a process under `name`, on all threads at once; free again when it ends. A process can have one name.
  *
- * @param pid - A living process of the caller's thread: only there its end can be known at once. @defaultValue the caller
- * @throws RuntimeError `nameTaken`; `badArgument` for any other `pid`; `tooManyNames` after 65,536 distinct names.
+ * @param pid - Of a process of another thread it can't be known at once that it is dead or has a name: then this one is free
+ *   again a moment later. @defaultValue the caller
+ * @throws RuntimeError `nameTaken`; `badArgument` for a process that is dead or has a name; `tooManyNames` after 65,536
+ *   distinct names.
  */
 export function register(name: string, pid: Pid = current().pid): void {
-  const { scheduler } = current();
+  const caller = current();
+  const { scheduler } = caller;
+  const thread = threadOf(pid);
+  if (thread !== scheduler.thread) {
+    claimName(caller, name, pid);
+    scheduler.begin(thread, Op.named, caller.pid)?.push(pid, name); // a thread that is gone has no names
+    return;
+  }
   const record = scheduler.processes.get(pid);
-  if (record === undefined) {
-    throw new RuntimeError(ErrorCode.badArgument, `cannot register ${pid}: no living process of this thread`);
+  if (record === undefined || record.name !== null) {
+    const why = record === undefined ? "there is no such process" : `its name is "${record.name}"`;
+    throw new RuntimeError(ErrorCode.badArgument, `cannot register ${pid} as "${name}": ${why}`);
   }
   claimName(record, name, pid);
-  record.names ??= [];
-  record.names.push(name);
+  record.name = name;
 }
 
 /** Frees a name of the calling process; `false` if it is not its own. */
 export function unregister(name: string): boolean {
   const record = current();
-  if (!record.names?.includes(name)) return false;
-  record.names = record.names.filter((own) => own !== name);
+  if (record.name !== name) return false;
+  record.name = null;
   return record.scheduler.names.release(name, record.pid);
 }
 

@@ -65,7 +65,8 @@ export class ProcessRecord {
   /** Who waits to hear how the start of this process went, until it has heard. */
   starter: From | null = null;
   pending: Map<Ref, Pending> | null = null;
-  names: string[] | null = null;
+  /** The name it is registered under. */
+  name: string | null = null;
   waiter: Waiter | null = null;
   dictionary: Map<unknown, unknown> | null = null;
   abort: AbortController | null = null;

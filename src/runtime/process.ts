@@ -105,14 +105,14 @@ export function unlinkFlush(to: Pid): void {
   takeFirst(current(), (message): message is ExitMessage => isExit(message) && message.from === to);
 }
 
-/** Watches `target`: one DOWN message when it ends, at once with `noproc` if it is not there. */
+/** Watches `target`: one DOWN message when it ends, at once with `noproc` if it is not there. Oneself: nothing happens. */
 export function monitor(target: Pid | string): Ref {
   const record = current();
   const { scheduler } = record;
   const ref = scheduler.refs.next();
   const pid = isPid(target) ? target : scheduler.names.whereis(target);
   if (pid === undefined) scheduler.deliver(record, { tag: "DOWN", ref, from: target, reason: "noproc" });
-  else scheduler.signals.monitor(record, ref, pid, target);
+  else if (pid !== record.pid) scheduler.signals.monitor(record, ref, pid, target);
   return ref;
 }
 

@@ -95,7 +95,6 @@ export class Scheduler {
   start(pid: Pid, parent: Pid | null, definition: Definition, args: readonly unknown[], label: string): ProcessRecord {
     const record = new ProcessRecord(this, pid, parent, definition, args, label);
     this.processes.set(pid, record);
-    this.cells.addLoad(this.slot, 1);
     this.enqueue(record);
     return record;
   }

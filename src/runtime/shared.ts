@@ -65,6 +65,16 @@ export class Cells {
     Atomics.add(this.#cells, slot * ROW + LOAD, change);
   }
 
+  /**
+   * Counts a process where it is decided that it will run on `thread`, before it gets there: placements made in one turn
+   * would otherwise all see the same load, and a wave of joins would pile up on one thread.
+   */
+  countProcess(thread: number): void {
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (Atomics.load(this.#cells, slot * ROW + THREAD) === thread + 1) return this.addLoad(slot, 1);
+    }
+  }
+
   countTurn(slot: number): void {
     Atomics.add(this.#cells, slot * ROW + PROGRESS, 1);
   }

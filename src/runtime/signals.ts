@@ -50,6 +50,7 @@ export class Signals {
     // The parent's own half of link and monitor first: whatever happens to the child, its end finds them in place.
     if (parent !== null && options.link) addLink(parent, pid);
     if (parent !== null && options.monitor !== null) addMonitor(parent, options.monitor, pid, pid);
+    scheduler.cells.countProcess(thread);
     const by = parent?.pid ?? null;
     if (local !== undefined) this.#begin(pid, by, local, args, options);
     else {
@@ -74,7 +75,7 @@ export class Signals {
   /** The new process's half, on its own thread. */
   #begin(pid: Pid, parent: Pid | null, definition: Definition, args: readonly unknown[], options: SpawnOptions): void {
     const record = this.#scheduler.start(pid, parent, definition, args, options.label);
-    if (options.name !== null) record.names = [options.name]; // claimed by whoever asked for the process
+    record.name = options.name; // claimed by whoever asked for the process
     if (parent === null) return;
     if (options.link) addLink(record, parent);
     if (options.monitor === null) return;
@@ -138,7 +139,7 @@ export class Signals {
     record.exitReason = reason;
     scheduler.processes.delete(record.pid);
     if (record.port === null) scheduler.cells.addLoad(scheduler.slot, -1);
-    for (const name of record.names ?? []) scheduler.names.release(name, record.pid);
+    if (record.name !== null) scheduler.names.release(record.name, record.pid);
     if (record.waiter?.timer) clearTimeout(record.waiter.timer);
     record.waiter = null;
     record.mailbox.clear();
@@ -217,7 +218,16 @@ export class Signals {
         const info = record === undefined ? undefined : infoOf(record);
         return scheduler.reply(null, batch[at + 2] as Pid, batch[at + 3] as Ref, info);
       }
+      case Op.named:
+        return this.#named(to, batch[at + 2] as string);
     }
+  }
+
+  /** Another thread has claimed a name for `pid`. If it can't have it, the name is free again. */
+  #named(pid: Pid, name: string): void {
+    const record = this.#scheduler.processes.get(pid);
+    if (record !== undefined && record.name === null) record.name = name;
+    else this.#scheduler.names.release(name, pid);
   }
 
   #spawned(pid: Pid, batch: Batch, at: number): void {

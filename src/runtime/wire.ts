@@ -29,8 +29,10 @@ export const Op = {
   spawn: 9,
   /** to, from, ref: asks for the process's info */
   info: 10,
+  /** to, name: it has been registered under that name */
+  named: 11,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
 /** How many values follow each operation. */
-export const ARITY: readonly number[] = [2, 2, 3, 4, 2, 2, 4, 2, 4, 9, 3];
+export const ARITY: readonly number[] = [2, 2, 3, 4, 2, 2, 4, 2, 4, 9, 3, 2];

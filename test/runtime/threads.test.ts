@@ -9,6 +9,7 @@ import {
   monitor,
   processInfo,
   receive,
+  register,
   self,
   send,
   spawn,
@@ -101,6 +102,27 @@ test("a name registered on one thread is known on all at once, taken for all, an
       assert.equal(whereis("the name"), undefined);
       spawn("named", [self(), "the name"], { scheduler: 2 });
       assert.equal(await receive(), "registered");
+    });
+  });
+});
+
+test("a process of another thread can be given a name, which is free again when it ends, or was taken for nobody", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const { pid } = spawnMonitor("echo", [self()], { scheduler: 1 });
+      register("given", pid);
+      assert.equal(whereis("given"), pid);
+      register("second", pid);
+      assert.equal((await processInfo(pid))?.name, "given");
+      assert.equal(whereis("second"), undefined);
+      kill(pid);
+      await receive(isDown);
+      assert.equal(whereis("given"), undefined);
+      register("given", pid);
+      const other = spawn("whoami", [self()], { scheduler: 1 });
+      send(other, 0);
+      await receive();
+      assert.equal(whereis("given"), undefined);
     });
   });
 });
@@ -207,3 +229,13 @@ async function onScheduler(scheduler: number, key = "whoami"): Promise<ReturnTyp
     }
   }
 }
+
+test("placements made in one turn spread, too", async () => {
+  await withThreads({ schedulers: 3 }, async ({ run }) => {
+    await run(async () => {
+      const pids = Array.from({ length: 30 }, () => spawn("echo", [self()], { scheduler: "least_loaded" }));
+      const counts = pids.reduce((all, pid) => all.set(threadOf(pid), (all.get(threadOf(pid)) ?? 0) + 1), new Map<number, number>());
+      assert.deepEqual([...counts.values()], [10, 10, 10]);
+    });
+  });
+});
