@@ -4,9 +4,23 @@
 
 // Channels
 export { type Channel, type ChannelOptions, channel } from "./channels/channel.js";
-export { broadcast, broadcastFrom, disconnect, type Socket, type SocketRef, socketReply } from "./channels/socket.js";
-export type { ConnectInfo } from "./channels/transport.js";
-export { type ConnectParams, type SocketOptions, socket, type UserSocket } from "./channels/user-socket.js";
+export {
+  broadcast,
+  broadcastFrom,
+  disconnect,
+  drain,
+  type Socket,
+  type SocketRef,
+  socketReply,
+} from "./channels/socket.js";
+export type { ConnectInfo, Refusal } from "./channels/transport.js";
+export {
+  type ChannelRoute,
+  type ConnectParams,
+  type SocketOptions,
+  socket,
+  type UserSocket,
+} from "./channels/user-socket.js";
 // The vocabulary
 export { ErrorCode, RuntimeError } from "./core/errors.js";
 export { type ErrorReason, type ExitReason, formatReason, isErrorReason, isNormalExit } from "./core/exit-reason.js";

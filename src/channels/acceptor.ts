@@ -6,7 +6,7 @@ import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
-import { chooseSerializer } from "./choose-serializer.js";
+import { chooseSerializer, type SerializerChoice } from "./choose-serializer.js";
 import { Connection } from "./connection.js";
 import type { ConnectAnswer, RouteManifest, SocketManifest } from "./requests.js";
 import { type Route, resolveRoutes } from "./route.js";
@@ -15,11 +15,15 @@ import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 
 /** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+/** While every scheduler thread is being replaced, milliseconds between two tries to start that process. */
+const RETRY_MS = 50;
 
 export interface AcceptorSetup {
   readonly manifest: SocketManifest;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  /** @defaultValue versions 1 and 2, as Phoenix has it */
+  readonly serializers?: readonly SerializerChoice[];
   readonly connectTimeoutMs?: number;
 }
 
@@ -33,32 +37,43 @@ export class SocketAcceptor implements Acceptor {
   }
 
   connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
-    const serializer = chooseSerializer(vsn);
-    if (serializer === undefined) return Promise.resolve({ tag: "refused", reason: undefined });
+    const serializer = chooseSerializer(vsn, this.#setup.serializers);
+    if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
     return new Promise((resolve) => {
       let asked: Pid | null = null;
+      let retry: NodeJS.Timeout | undefined;
       const decide = (outcome: ConnectOutcome): void => {
         clearTimeout(timer);
+        clearTimeout(retry);
         port.close("normal");
         resolve(outcome);
       };
+      const ask = (): void => {
+        // Plain data: what the user's connect gets is a copy on another thread.
+        asked = port.spawn(this.#setup.manifest.socket, [request], "connect")?.pid ?? null;
+        if (asked === null) retry = setTimeout(ask, RETRY_MS);
+      };
       const port = this.#setup.openPort(
-        { message: (message) => decide(isDown(message) ? { tag: "failed" } : this.#outcome(message, serializer)) },
+        {
+          message: (message) => {
+            if (!isDown(message)) decide(this.#outcome(message, serializer));
+            else if (message.reason === "scheduler_down") ask();
+            else decide({ tag: "failed" });
+          },
+        },
         "connect",
       );
       const timer = setTimeout(() => {
         if (asked !== null) port.exit(asked, "kill");
         decide({ tag: "unavailable" });
       }, this.#setup.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
-      // Plain data: what the user's connect gets is a copy on another thread.
-      asked = port.spawn(this.#setup.manifest.socket, [request], "connect")?.pid ?? null;
-      if (asked === null) decide({ tag: "unavailable" });
+      ask();
     });
   }
 
   #outcome(message: unknown, serializer: Serializer): ConnectOutcome {
     const answer = message as ConnectAnswer; // the process just started is the only one that knows the port
-    if (answer[0] === "refused") return { tag: "refused", reason: answer[1] };
+    if (answer[0] === "refused") return { tag: "refused", refusal: answer[1] };
     const [, id, assigns] = answer;
     const { manifest, topics, openPort } = this.#setup;
     const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort };

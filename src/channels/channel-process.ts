@@ -25,7 +25,7 @@ import { type Behaviour, monitor, replyTo, send, sendData } from "../runtime/pro
 import type { ChannelOptions } from "./channel.js";
 import { serializerFor } from "./choose-serializer.js";
 import { ControlEvent, type Encoded, type Json, type Message } from "./protocol.js";
-import type { JoinRequest, RouteMessage } from "./requests.js";
+import { DRAIN, type JoinRequest, type RouteMessage } from "./requests.js";
 import type { Serializer } from "./serializer.js";
 import { Socket } from "./socket.js";
 
@@ -52,13 +52,13 @@ export function bootChannel(
 
   const decided = (result: unknown): Promise<Behaviour> | Behaviour => {
     if (result instanceof Failure) {
-      tell(["refused", answer("error", result.reason ?? {})]);
+      tell(["refused", answer("error", orEmpty(result.reason))]);
       return ended(options.terminate?.("shutdown", socket), () => {
         throw new Exit("shutdown");
       });
     }
     if (!(result instanceof Ok)) throw badReturn("join", result, "ok(response?), error(reason)");
-    const reply = answer("ok", result.value ?? {});
+    const reply = answer("ok", orEmpty(result.value));
     const process = new ChannelProcess(options, socket, serializer, request.route, monitor(request.route));
     if (intercept.length > 0) subscribe(topic, { events: intercept });
     Socket.setJoined(socket);
@@ -115,6 +115,7 @@ class ChannelProcess implements Behaviour {
   handle(message: unknown): void | PromiseLike<void> {
     const options = this.#options;
     const socket = this.#socket;
+    if (message === DRAIN) return this.#tell(["drain"]);
     if (isDown(message) && message.ref === this.#routeMonitor) {
       throw new Exit(message.reason === "normal" ? ["shutdown", "closed"] : message.reason);
     }
@@ -178,7 +179,7 @@ class ChannelProcess implements Behaviour {
   }
 
   #reply(message: Message, status: unknown, response: unknown): void {
-    const { topic } = this.#socket;
+    const { topic, joinRef } = this.#socket; // a message may leave the join ref out, its answer does not
     if (typeof status !== "string") {
       throw badReturn(
         `handleIn.${String(message.event)}`,
@@ -186,12 +187,17 @@ class ChannelProcess implements Behaviour {
         "a status that is a string, in reply(status, response?)",
       );
     }
-    sendData(this.#route, this.#serializer.encodeReply(message.joinRef, message.ref, topic, status, response ?? {}));
+    sendData(this.#route, this.#serializer.encodeReply(joinRef, message.ref, topic, status, orEmpty(response)));
   }
 
   #tell(message: RouteMessage): void {
     send(this.#route, message);
   }
+}
+
+/** What was left out is an empty object; `null` is null. */
+function orEmpty(response: unknown): unknown {
+  return response === undefined ? {} : response;
 }
 
 /** The handler of an event. Only the table's own entries count: `constructor` is no event. */

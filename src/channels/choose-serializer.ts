@@ -10,6 +10,14 @@ export interface SerializerChoice {
   readonly requirement: string;
 }
 
+/** The same, in plain data. */
+export interface VersionChoice {
+  /** The serializer, by the version it speaks. */
+  readonly vsn: "1.0.0" | "2.0.0";
+  /** Which versions a client may ask for to get it: `"~> 2.0.0"` is any patch level of 2.0, `"~> 2.0"` any 2.x. */
+  readonly accepts: string;
+}
+
 /** What Phoenix accepts unless told otherwise: any patch level of 1.0 and of 2.0, but no 2.1. */
 export const defaultSerializers: readonly SerializerChoice[] = [
   { serializer: serializerV1, requirement: "~> 1.0.0" },
@@ -32,6 +40,18 @@ export function chooseSerializer(
   return serializers.find(({ requirement }) => meets(version, requirement))?.serializer;
 }
 
+/**
+ * Looks up the serializers, once, where a socket is mounted.
+ *
+ * @throws RuntimeError `badOption` for a version nobody speaks, or a requirement that cannot be read.
+ */
+export function resolveVersions(versions: readonly VersionChoice[]): readonly SerializerChoice[] {
+  return versions.map(({ vsn, accepts }) => {
+    requirementOf(accepts);
+    return { serializer: serializerFor(vsn), requirement: accepts };
+  });
+}
+
 interface Version {
   readonly major: number;
   readonly minor: number;
@@ -52,17 +72,19 @@ function parseVersion(text: unknown): Version | undefined {
 
 /** `~> 2.0.3` is from 2.0.3 up to, without, 2.1; `~> 2.0` is from 2.0.0 up to, without, 3.0. */
 function meets(version: Version, requirement: string): boolean {
-  const match = /^~>\s*(\d+)\.(\d+)(?:\.(\d+))?$/.exec(requirement);
-  if (match === null) {
-    const message = `the requirement ${JSON.stringify(requirement)} is not one like "~> 2.0.0" or "~> 2.0"`;
-    throw new RuntimeError(ErrorCode.badOption, message);
-  }
-  const [, major, minor, patch] = match;
+  const [, major, minor, patch] = requirementOf(requirement);
   if (version.major !== Number(major)) return false;
   if (patch !== undefined && version.minor !== Number(minor)) return false;
   const above = version.minor - Number(minor) || version.patch - Number(patch ?? 0);
   // A pre-release comes before its release.
   return above > 0 || (above === 0 && !version.preRelease);
+}
+
+function requirementOf(requirement: string): RegExpExecArray {
+  const match = /^~>\s*(\d+)\.(\d+)(?:\.(\d+))?$/.exec(requirement);
+  if (match !== null) return match;
+  const message = `the requirement ${JSON.stringify(requirement)} is not one like "~> 2.0.0" or "~> 2.0"`;
+  throw new RuntimeError(ErrorCode.badOption, message);
 }
 
 /**

@@ -3,6 +3,8 @@
  * frame on to the channel it is for; payloads are parsed there. Phoenix's `Phoenix.Socket` in its transport process, except
  * that a slow join holds up only its own topic.
  */
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
@@ -19,6 +21,9 @@ export const MAX_HELD_FRAMES = 1000;
 /** While every scheduler thread is being replaced, a join is tried again: so often, so many milliseconds apart. */
 const START_TRIES = 100;
 const START_RETRY_MS = 50;
+
+/** Why channels end whose connection is gone. */
+const CLOSED: ExitReason = ["shutdown", "closed"];
 
 /** What a connection needs of the endpoint. */
 export interface ConnectionSetup {
@@ -43,6 +48,8 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   readonly #routes: readonly Route<RouteManifest>[];
   readonly #port: Port;
   readonly #joins = new Map<string, Join>();
+  /** Joins beyond the limit while others are undecided, and what came for their topics. */
+  #waiting: { readonly topic: Json; readonly frame: Encoded }[] = [];
 
   constructor(setup: ConnectionSetup, transport: Transport) {
     this.transport = transport;
@@ -64,19 +71,21 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   // ---- from the transport ----
 
   receive(frame: Encoded): void {
+    if (!this.#port.isOpen) return; // it is closing
     const head = this.serializer.readHead(frame);
     if (head === undefined) return this.malformed();
     if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
     const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
-    if (join?.state === "joining") return this.#hold(join, frame);
+    if (join?.state === "joining") return this.#hold(join.held, frame);
+    if (this.#waiting.some(({ topic }) => topic === head.topic)) return this.#wait(head, frame);
     if (head.event === ControlEvent.join) return this.#join(head, frame, join ?? null);
     if (join === undefined) return this.#unmatched(head, frame);
     // A message of an earlier join of this topic: its channel is gone, and so is whoever waits for an answer.
-    if (head.joinRef !== null && head.joinRef !== join.joinRef) return;
+    if (head.joinRef !== null && !sameRef(head.joinRef, join.joinRef)) return;
     join.forward(frame);
   }
 
-  closed(reason: readonly ["shutdown", string]): void {
+  closed(reason: ExitReason): void {
     if (!this.#port.isOpen) return;
     if (this.id !== null) this.topics.remove(this.id, this);
     for (const join of this.#joins.values()) join.closed(reason);
@@ -93,19 +102,33 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   /** Broadcasts on the socket's id: `disconnect` closes the connection, anything else is ignored. */
   deliver(published: Broadcast | Plain): void {
-    if (published instanceof Broadcast && published.event === "disconnect") this.transport.close(1001, "");
+    if (published instanceof Broadcast && published.event === "disconnect") this.#close(1001, CLOSED);
   }
 
   // ---- from its joins ----
 
-  /** A frame that cannot be read: Phoenix's transport process crashes on it, which closes the connection with 1011. */
+  /**
+   * A frame that cannot be read: Phoenix's transport process crashes on it, which closes the connection with 1011, and its
+   * channels see that crash.
+   */
   malformed(): void {
-    this.transport.close(1011, "");
+    this.#close(
+      1011,
+      toExitReason(new RuntimeError(ErrorCode.badPayload, "the client sent a frame that cannot be read")),
+    );
+  }
+
+  /** A channel was told to drain: the client shall come back, to another server maybe. */
+  drain(): void {
+    this.#close(1012, ["shutdown", "draining"]);
   }
 
   /** The join is decided: what came in meanwhile is handled as if it came now. */
   decided(join: Join): void {
     for (const frame of join.held.splice(0)) this.receive(frame);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { frame } of waiting) this.receive(frame);
   }
 
   left(join: Join): void {
@@ -128,15 +151,24 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     return shared;
   }
 
-  #hold(join: Join, frame: Encoded): void {
-    if (join.held.length >= MAX_HELD_FRAMES)
-      return this.transport.close(1008, "too many messages before the join was answered");
-    join.held.push(frame);
+  /** The channels end now, not when the client has answered the close frame. */
+  #close(code: number, exit: ExitReason, reason = ""): void {
+    this.transport.close(code, reason);
+    this.closed(exit);
+  }
+
+  #wait({ topic }: Head, frame: Encoded): void {
+    this.#hold(this.#waiting, { topic, frame });
+  }
+
+  #hold<T>(held: T[], item: T): void {
+    if (held.length < MAX_HELD_FRAMES) held.push(item);
+    else this.#close(1008, CLOSED, "too many messages before the join was answered");
   }
 
   #onPhoenix(head: Head, frame: Encoded): void {
     if (!this.#isWhole(frame)) return this.malformed();
-    if (head.event === heartbeat) this.#reply(head.joinRef, head, "ok", {});
+    if (head.event === heartbeat) this.#reply(null, head, "ok", {});
     else this.#reply(null, head, "error", { reason: "unmatched topic" });
   }
 
@@ -160,6 +192,8 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     const route = findRoute(this.#routes, head.topic);
     if (route === undefined) return this.#reply(null, head, "error", { reason: "unmatched topic" });
     if (current === null && this.#joins.size >= this.#manifest.maxChannels) {
+      // Refused joins don't count, so it takes those that are not decided yet to know.
+      if ([...this.#joins.values()].some(({ state }) => state === "joining")) return this.#wait(head, frame);
       return this.#reply(head.joinRef, head, "error", { reason: "too many channels joined" });
     }
     current?.replace();
@@ -178,4 +212,9 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   #reply(joinRef: Json, head: Head, status: string, response: Json): void {
     this.transport.send(this.serializer.encodeReply(joinRef, head.ref, head.topic, status, response));
   }
+}
+
+/** Refs are any JSON value, and the same one if their JSON is. */
+function sameRef(a: Json, b: Json): boolean {
+  return a === b || (typeof a === "object" && a !== null && JSON.stringify(a) === JSON.stringify(b));
 }

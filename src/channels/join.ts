@@ -13,6 +13,8 @@
  * - It ends in exactly one of `phx_close` and `phx_error`.
  * - A join that took its place silences it: what its channel still sends is dropped.
  */
+
+import type { ExitReason } from "../core/exit-reason.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
@@ -78,7 +80,7 @@ export class Join implements PortHandler, Subscriber {
       connection: pid,
       transport: transport.name,
       id,
-      assigns,
+      assigns: { ...assigns, ...this.#route.assigns },
     };
     const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`);
     if (spawned === undefined) return false;
@@ -105,7 +107,7 @@ export class Join implements PortHandler, Subscriber {
   }
 
   /** The connection is gone; the channel, which watches this port, learns why. */
-  closed(reason: readonly ["shutdown", string]): void {
+  closed(reason: ExitReason): void {
     this.#unsubscribe();
     this.state = "ended";
     this.#port.close(reason);
@@ -133,6 +135,8 @@ export class Join implements PortHandler, Subscriber {
         return this.#refuse(told[1]);
       case "close":
         return this.#end(ControlEvent.close, {});
+      case "drain":
+        return this.#connection.drain();
       case "malformed":
         return this.#connection.malformed();
     }

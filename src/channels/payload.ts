@@ -8,9 +8,25 @@ import type { Encoded } from "./protocol.js";
 /** What a payload was meant for; errors name it. */
 export type PayloadUse = "push" | "reply" | "broadcast";
 
-/** What `broadcast` is given, checked and stringified once, for all subscribers. Bytes stay bytes. */
+/** At most 255 bytes fit a field of a binary frame: its length is one byte. */
+export const MAX_FIELD_BYTES = 255;
+
+/**
+ * What `broadcast` is given, checked and stringified once, for all subscribers. Bytes stay bytes; that they will fit a frame
+ * is found out here, too, where it is the publisher's fault, and not where the frames are made.
+ */
 export function broadcastPayload(topic: string, event: string, payload: unknown): Encoded {
-  return payload instanceof Uint8Array ? payload : objectJson("broadcast", topic, event, payload);
+  if (!(payload instanceof Uint8Array)) return objectJson("broadcast", topic, event, payload);
+  for (const field of [topic, event]) checkField("broadcast", topic, event, field);
+  return payload;
+}
+
+/** How many bytes a field of a binary frame has. @throws RuntimeError `badPayload` if it is too long. */
+export function checkField(use: PayloadUse, topic: unknown, event: unknown, field: string): number {
+  const bytes = Buffer.byteLength(field);
+  if (bytes <= MAX_FIELD_BYTES) return bytes;
+  const problem = `is bytes, and then no ref, topic, event or status may be longer than ${MAX_FIELD_BYTES} bytes`;
+  throw badPayload(use, topic, event, `${problem}; one has ${bytes}`);
 }
 
 /**

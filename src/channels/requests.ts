@@ -1,6 +1,7 @@
 /** What connections and channels tell each other, as plain data: the shapes of their messages across threads. */
 import type { Pid } from "../core/pid.js";
-import type { Encoded, Json } from "./protocol.js";
+import type { Encoded } from "./protocol.js";
+import type { Refusal } from "./transport.js";
 
 /** Given to a channel at its start. */
 export interface JoinRequest {
@@ -24,6 +25,8 @@ export type RouteMessage =
   | readonly ["refused", reply: Encoded]
   /** It ends as intended: `phx_close`. */
   | readonly ["close"]
+  /** It was told to drain: its whole connection closes. */
+  | readonly ["drain"]
   /** A frame that only looked well from its head. */
   | readonly ["malformed"];
 
@@ -35,7 +38,10 @@ export interface ConnectCall {
 
 export type ConnectAnswer =
   | readonly ["accepted", id: string | null, assigns: Readonly<Record<string, unknown>>]
-  | readonly ["refused", reason: Json | undefined];
+  | readonly ["refused", refusal: Refusal | null];
+
+/** Tells a channel to drain. Phoenix's drainer sends its channels such a message, too. */
+export const DRAIN = "$phx_drain";
 
 /** One route of a socket as the I/O thread knows it. */
 export interface RouteManifest {
@@ -44,6 +50,8 @@ export interface RouteManifest {
   readonly channel: string;
   /** Events its `handleOut` wants: these do not go straight to its client. */
   readonly intercept: readonly string[];
+  /** Merged over what `connect` assigned. */
+  readonly assigns: Readonly<Record<string, unknown>>;
 }
 
 /** A socket as the I/O thread knows it. */

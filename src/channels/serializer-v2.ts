@@ -11,7 +11,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { binaryDataAt, readBinaryHead, readHead } from "./frame-head.js";
-import { anyJson, badPayload, objectJson, type PayloadUse } from "./payload.js";
+import { anyJson, checkField, objectJson, type PayloadUse } from "./payload.js";
 import type { Head, Json, Message } from "./protocol.js";
 import type { Serializer } from "./serializer.js";
 
@@ -90,9 +90,6 @@ function decodeBinary(bytes: Uint8Array): Message {
   return { ...head, payload };
 }
 
-/** At most 255 bytes fit a field: its length is one byte. */
-const maxFieldBytes = 255;
-
 function encodeBinary(
   use: PayloadUse,
   topic: unknown,
@@ -101,14 +98,7 @@ function encodeBinary(
   data: Uint8Array,
 ): Uint8Array {
   let size = 1 + fields.length + data.length;
-  for (const field of fields) {
-    const bytes = Buffer.byteLength(field);
-    if (bytes > maxFieldBytes) {
-      const problem = `is bytes, and then no ref, topic, event or status may be longer than ${maxFieldBytes} bytes`;
-      throw badPayload(use, topic, event, `${problem}; one has ${bytes}`);
-    }
-    size += bytes;
-  }
+  for (const field of fields) size += checkField(use, topic, event, field);
   // Not from the pool: a frame that crosses threads takes its whole ArrayBuffer along.
   const frame = Buffer.allocUnsafeSlow(size);
   frame[0] = kind[use];

@@ -5,11 +5,11 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import { broadcastEncoded } from "../pubsub/pubsub.js";
-import { sendData } from "../runtime/process.js";
+import { send, sendData } from "../runtime/process.js";
 import { serializerFor } from "./choose-serializer.js";
 import { broadcastPayload } from "./payload.js";
 import type { Json, Status } from "./protocol.js";
-import type { JoinRequest } from "./requests.js";
+import { DRAIN, type JoinRequest } from "./requests.js";
 import type { Serializer } from "./serializer.js";
 
 /** Names one message of a client, to be answered later with {@link socketReply}, from any process. Plain data. */
@@ -150,4 +150,9 @@ export function broadcastFrom(topic: string, event: string, payload: unknown = {
 /** Closes every connection whose socket has this id, with code 1001. */
 export function disconnect(id: string): void {
   broadcast(id, "disconnect", {});
+}
+
+/** Closes the connection that a channel belongs to with code 1012, as a stop does to all: the stock client comes back. */
+export function drain(channel: Pid): void {
+  send(channel, DRAIN);
 }

@@ -2,7 +2,7 @@
  * The contract between a transport (WebSocket, long poll) and a connection: the transport owns the bytes, the connection
  * knows topics and channels. Both live on the I/O thread and hold plain data only: no user code runs there.
  */
-import type { Json } from "./protocol.js";
+import type { ExitReason } from "../core/exit-reason.js";
 
 /** A message that many connections get: the transport frames it once and keeps the frame here. */
 export class SharedMessage {
@@ -29,8 +29,8 @@ export interface Transport {
 export interface ConnectionDriver {
   /** A message arrived. */
   receive(message: string | Uint8Array): void;
-  /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. Called once. */
-  closed(reason: readonly ["shutdown", string]): void;
+  /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. What comes after is ignored. */
+  closed(reason: ExitReason): void;
 }
 
 /** What a client asked for when it connected. */
@@ -45,13 +45,31 @@ export interface ConnectInfo {
   readonly uri: { readonly scheme: string; readonly host: string; readonly path: string; readonly query: string };
   readonly userAgent: string | null;
   /** Request headers that begin with `x-`. */
-  readonly xHeaders: { readonly [name: string]: string };
+  readonly xHeaders: Headers;
+  /** `traceparent` and `tracestate`, if the request has them. */
+  readonly traceContextHeaders: Headers;
+  /** Request headers that begin with `sec-websocket-`. */
+  readonly secWebSocketHeaders: Headers;
+  /** The client's `authToken`, where the mount has `authToken: true`; else `null`. */
+  readonly authToken: string | null;
+  /** What the mount has as `connectInfo`. */
+  readonly custom: { readonly [key: string]: unknown };
+}
+
+/** Some headers of a request, by their names in lower case. */
+export type Headers = { readonly [name: string]: string };
+
+/** The response to a WebSocket request that `connect` refused. */
+export interface Refusal {
+  readonly status: number;
+  /** Plain text. @defaultValue empty */
+  readonly body?: string;
 }
 
 /** How a client's wish to connect ended. */
 export type ConnectOutcome =
   | { readonly tag: "accepted"; readonly open: (transport: Transport) => ConnectionDriver }
-  | { readonly tag: "refused"; readonly reason: Json | undefined }
+  | { readonly tag: "refused"; readonly refusal: Refusal | null }
   /** `connect` threw, or returned what is not allowed: our fault, not the client's. */
   | { readonly tag: "failed" }
   /** No scheduler could take it in time. */

@@ -12,13 +12,12 @@
  * @see https://hexdocs.pm/phoenix/Phoenix.Socket.html
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { Failure, Ok } from "../otp/results.js";
+import { Failure, Ok, ok } from "../otp/results.js";
 import { type Behaviour, type Definition, parent, send } from "../runtime/process.js";
 import type { Channel, MaybePromise } from "./channel.js";
-import type { Json } from "./protocol.js";
 import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
 import { resolveRoutes } from "./route.js";
-import type { ConnectInfo } from "./transport.js";
+import type { ConnectInfo, Refusal } from "./transport.js";
 
 /** Channels a client may have joined over one connection, as in Phoenix. */
 export const DEFAULT_MAX_CHANNELS = 100;
@@ -30,17 +29,29 @@ export interface Accepted {
   readonly assigns?: Readonly<Record<string, unknown>>;
 }
 
-/** `ok({ id?, assigns? })` lets the client in, `error(reason?)` refuses it (HTTP 403). */
+/** `ok({ id?, assigns? })` lets the client in, `error(reason?)` refuses it: HTTP 403, unless `refusal` says otherwise. */
 export type ConnectResult = Ok<Accepted | undefined> | Failure;
 
 /** The query parameters of a client, decoded as Phoenix does: strings, nested by `a[b]=c`. */
 export type ConnectParams = { readonly [key: string]: string | undefined };
 
+/** A channel with first values for its assigns, merged over those of the socket. */
+export interface ChannelRoute {
+  readonly channel: Channel;
+  /** Plain data. */
+  readonly assigns?: Readonly<Record<string, unknown>>;
+}
+
 export interface SocketOptions {
   /** Runs once per connection, in a process of its own on a scheduler. @defaultValue lets everybody in */
   connect?(params: ConnectParams, info: ConnectInfo): MaybePromise<ConnectResult>;
+  /**
+   * The response to a client that `connect` refused with a reason. Phoenix's `error_handler`: over WebSocket only, and
+   * browsers show it to nobody. @defaultValue 403 without a body
+   */
+  refusal?(reason: unknown): MaybePromise<Refusal>;
   /** Topic pattern (`"room:lobby"`, `"room:*"`) → channel; the first match in this order wins. */
-  readonly channels: Readonly<Record<string, Channel>>;
+  readonly channels: Readonly<Record<string, Channel | ChannelRoute>>;
   /** Channels a client may have joined over one connection; one more is refused. @defaultValue 100 */
   readonly maxChannels?: number;
 }
@@ -54,23 +65,25 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
   }
 
   /** Runs `connect` and answers the connection, its parent. */
-  boot({ params, info }: ConnectCall): Promise<Behaviour> | Behaviour {
-    const { connect } = this.options;
-    if (connect === undefined) return answered(["accepted", null, {}]);
+  async boot({ params, info }: ConnectCall): Promise<Behaviour> {
+    const { connect, refusal } = this.options;
     // The endpoint sends what its transports have read from the request.
-    const result = connect(params as ConnectParams, info as ConnectInfo);
-    return result instanceof Ok || result instanceof Failure
-      ? answered(answerOf(result))
-      : Promise.resolve(result).then((settled) => answered(answerOf(settled)));
+    const result: unknown = connect === undefined ? ok() : await connect(params as ConnectParams, info as ConnectInfo);
+    if (result instanceof Failure) {
+      const { reason } = result;
+      answer(["refused", reason === undefined || refusal === undefined ? null : await refusal(reason)]);
+    } else {
+      accept(result);
+    }
+    return { handle: () => {}, done: Promise.resolve() }; // it has done its work
   }
 
   /** The socket in plain data, for the I/O thread. */
   describe(keyOf: (definition: Definition) => string): SocketManifest {
-    const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => ({
-      pattern,
-      channel: keyOf(target as Definition),
-      intercept: target.intercept,
-    }));
+    const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => {
+      const { channel, assigns = {} } = "channel" in target ? target : { channel: target };
+      return { pattern, channel: keyOf(channel as Definition), intercept: channel.intercept, assigns };
+    });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
     if (!(Number.isInteger(maxChannels) && maxChannels > 0)) {
       throw new RuntimeError(ErrorCode.badOption, `bad maxChannels ${maxChannels}: allowed are whole numbers from 1`);
@@ -84,22 +97,19 @@ export function socket(options: SocketOptions): UserSocket {
   return new UserSocket(options);
 }
 
-function answerOf(result: unknown): ConnectAnswer {
-  if (result instanceof Failure) return ["refused", result.reason as Json | undefined]; // shown to an error handler only
+function accept(result: unknown): void {
   const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
-  if (!(result instanceof Ok) || !(typeof id === "string" || id === null)) {
-    const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
-    throw new RuntimeError(
-      ErrorCode.badReturn,
-      `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,
-    );
-  }
-  return ["accepted", id, assigns];
+  if (result instanceof Ok && (typeof id === "string" || id === null)) return answer(["accepted", id, assigns]);
+  // The client is refused, as in Phoenix; the crash that follows is for the eyes of who wrote it.
+  answer(["refused", null]);
+  const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
+  throw new RuntimeError(
+    ErrorCode.badReturn,
+    `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,
+  );
 }
 
-/** The process has done its work once it has answered. */
-function answered(answer: ConnectAnswer): Behaviour {
+function answer(answer: ConnectAnswer): void {
   const connection = parent();
   if (connection !== null) send(connection, answer);
-  return { handle: () => {}, done: Promise.resolve() };
 }

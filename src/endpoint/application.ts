@@ -3,6 +3,7 @@
  * its supervision tree. Every scheduler thread loads the module; the I/O thread gets a description in plain data.
  */
 
+import type { VersionChoice } from "../channels/choose-serializer.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -19,17 +20,27 @@ export const services: readonly Service[] = [pubsubService, pgService()];
 /** How a socket is mounted. */
 export interface Mount {
   readonly socket: UserSocket;
-  /** Options of its WebSocket transport. */
-  readonly websocket?: WebSocketOptions & {
-    /** Path below the mount. @defaultValue `"/websocket"` */
-    readonly path?: string;
-  };
+  /** Options of its WebSocket transport; `false`: it has none. */
+  readonly websocket?: false | WebSocketMountOptions;
   /**
    * Which origins browsers may connect from: `true` the endpoint's own `host`, `"conn"` the host, scheme and port of the
    * request itself, a list like `["https://example.com", "//*.example.com"]`, `false` any.
    * @defaultValue `true`
    */
   readonly checkOrigin?: boolean | "conn" | readonly string[];
+  /** Takes the token that the stock client sends as its `authToken`: `connect` gets it as `info.authToken`. */
+  readonly authToken?: boolean;
+  /** Plain data for `connect`, as `info.custom`: for a socket that is mounted several times. @defaultValue `{}` */
+  readonly connectInfo?: Readonly<Record<string, unknown>>;
+}
+
+export interface WebSocketMountOptions extends WebSocketOptions {
+  /** Path below the mount. @defaultValue `"/websocket"` */
+  readonly path?: string;
+  /** Versions of the wire protocol, the first that fits wins. @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0` */
+  readonly versions?: readonly VersionChoice[];
+  /** Subprotocols it knows, the best first. A client that offers only others gets 403. @defaultValue ignores them */
+  readonly subprotocols?: readonly string[];
 }
 
 export interface ApplicationOptions extends Omit<SupervisorOptions, "children"> {
@@ -45,6 +56,8 @@ export interface MountManifest {
   readonly socket: SocketManifest;
   readonly websocket: NonNullable<Mount["websocket"]>;
   readonly checkOrigin: NonNullable<Mount["checkOrigin"]>;
+  readonly authToken: boolean;
+  readonly connectInfo: Readonly<Record<string, unknown>>;
 }
 
 /** An application in plain data: definitions are keys. */
@@ -69,11 +82,12 @@ export class Application {
   }
 
   describe(keyOf: (definition: Definition) => string): ApplicationManifest {
-    const mounts = Object.entries(this.sockets).map(([path, { socket, websocket = {}, checkOrigin = true }]) => {
+    const mounts = Object.entries(this.sockets).map(([path, mount]) => {
+      const { socket, websocket = {}, checkOrigin = true, authToken = false, connectInfo = {} } = mount;
       if (!path.startsWith("/")) {
         throw new RuntimeError(ErrorCode.badOption, `bad socket path "${path}": it must begin with a slash`);
       }
-      return { path, socket: socket.describe(keyOf), websocket, checkOrigin };
+      return { path, socket: socket.describe(keyOf), websocket, checkOrigin, authToken, connectInfo };
     });
     const { sockets: _sockets, children: _children, ...flags } = this.#options;
     const children = this.children.map((child) => {

@@ -2,18 +2,22 @@
  * The endpoint: an HTTP server whose upgrade requests go to the mounted sockets. On the I/O thread; nothing of the user's
  * runs here but what he put into a server of his own.
  *
- * An upgrade goes through: path, query, origin, `connect` (on a scheduler), handshake. Each failure has its status.
+ * An upgrade goes through: path, query, origin, subprotocols, handshake, `connect` (on a scheduler). Each failure has its
+ * status.
  */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
-import type { ConnectInfo } from "../channels/transport.js";
+import { resolveVersions } from "../channels/choose-serializer.js";
+import type { ConnectInfo, Headers } from "../channels/transport.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
+import { handshakeProblem } from "../transports/handshake.js";
 import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transports/path.js";
 import { decodeQuery, type Params } from "../transports/query.js";
+import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
 import type { MountManifest } from "./application.js";
 
@@ -28,26 +32,39 @@ export interface EndpointSetup {
 interface Mounted {
   readonly pattern: PathPattern;
   readonly origin: OriginPolicy;
+  readonly authToken: boolean;
+  readonly connectInfo: Readonly<Record<string, unknown>>;
+  readonly subprotocols: Subprotocols;
   readonly acceptor: SocketAcceptor;
   readonly websockets: WebSocketMount;
 }
+
+/** Milliseconds that requests in progress and silent connections have to end when the endpoint stops. */
+const HTTP_CLOSE_WAIT_MS = 1000;
 
 export class Endpoint {
   readonly #mounted: readonly Mounted[];
   readonly #host: string;
   #server: Server | null = null;
   #ownsServer = false;
+  /** Upgrades whose `connect` has not answered yet. */
+  readonly #connecting = new Set<Duplex>();
 
   constructor({ mounts, topics, openPort, host }: EndpointSetup) {
     this.#host = host;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
-    this.#mounted = mounts.map((mount) => ({
-      pattern: pathPattern(mount.path, mount.websocket.path ?? "/websocket"),
-      origin: resolveCheckOrigin(mount.checkOrigin),
-      acceptor: new SocketAcceptor({ manifest: mount.socket, topics, openPort }),
-      websockets: new WebSocketMount(mount.websocket, (action) => port.afterTurn(action)),
-    }));
+    this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
+      if (websocket === false) return [];
+      const serializers = websocket.versions === undefined ? {} : { serializers: resolveVersions(websocket.versions) };
+      return {
+        ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
+        pattern: pathPattern(path, websocket.path ?? "/websocket"),
+        origin: resolveCheckOrigin(checkOrigin),
+        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...serializers }),
+        websockets: new WebSocketMount(websocket, (action) => port.afterTurn(action)),
+      };
+    });
   }
 
   /** Open connections of all sockets. */
@@ -68,9 +85,7 @@ export class Endpoint {
    * @throws RuntimeError `portTaken`
    */
   listen(port: number, address: string | undefined): Promise<number> {
-    const server = createServer((_request, response) => {
-      response.writeHead(404, { "content-type": "text/plain" }).end("Not Found");
-    });
+    const server = createServer(this.#onRequest);
     this.#ownsServer = true;
     this.attach(server);
     return new Promise((resolve, reject) => {
@@ -91,12 +106,29 @@ export class Endpoint {
     const server = this.#server;
     server?.off("upgrade", this.#onUpgrade);
     for (const { websockets } of this.#mounted) websockets.closeAll(1012);
+    for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
+    this.#connecting.clear();
     if (server === null || !this.#ownsServer || !server.listening) return;
     await new Promise<void>((resolve) => {
-      server.close(() => resolve());
+      // One that has never sent a request is not idle to Node.js, which would wait for it for ever: browsers have such.
+      const timer = setTimeout(() => server.closeAllConnections(), HTTP_CLOSE_WAIT_MS);
+      server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
       server.closeIdleConnections();
     });
   }
+
+  /** Of our own server: requests that are no upgrades. */
+  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const { path } = splitTarget(request.url ?? "/");
+    if (this.#mounted.some(({ pattern }) => matchPath(pattern, path) !== undefined)) {
+      response.writeHead(400).end(handshakeProblem(request));
+    } else {
+      response.writeHead(404, { "content-type": "text/plain" }).end("Not Found");
+    }
+  };
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until `ws` has the socket its errors are ours to hear: a client that goes away must not be a stray error.
@@ -106,16 +138,16 @@ export class Endpoint {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
       const params = decodeQuery(query);
-      if (params === undefined) return refuse(socket, 400, "Bad Request");
+      if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
       return;
     }
     const others = (this.#server?.listenerCount("upgrade") ?? 0) > 1;
-    if (!others) refuse(socket, 404, "Not Found");
+    if (!others) refuse(socket, 404, STATUS_CODES[404]);
   };
 
   async #connect(
-    { origin, acceptor, websockets }: Mounted,
+    { origin, authToken: withToken, connectInfo, subprotocols, acceptor, websockets }: Mounted,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
@@ -125,49 +157,55 @@ export class Endpoint {
   ): Promise<void> {
     const secure = (request.socket as { encrypted?: boolean }).encrypted === true; // only TLS sockets have it
     const address = requestAddress(request.headers.host, secure);
-    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403, "");
+    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403);
+    const negotiated = negotiate(request.headers["sec-websocket-protocol"], subprotocols, withToken);
+    if (negotiated.tag === "unknown") return refuse(socket, 403);
+    if (negotiated.tag === "bad_token") return refuse(socket, 500, STATUS_CODES[500]);
+    const problem = handshakeProblem(request);
+    if (problem !== undefined) return refuse(socket, 400, problem);
     const info: ConnectInfo = {
       peer: { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 },
       uri: { scheme: secure ? "https" : "http", host: address.host, path, query },
       userAgent: request.headers["user-agent"] ?? null,
-      xHeaders: xHeaders(request),
+      xHeaders: headersOf(request, (name) => name.startsWith("x-")),
+      traceContextHeaders: headersOf(request, (name) => name === "traceparent" || name === "tracestate"),
+      secWebSocketHeaders: headersOf(request, (name) => name.startsWith("sec-websocket-")),
+      authToken: negotiated.authToken,
+      custom: connectInfo,
     };
     const { vsn } = params;
     // A vsn that is no string (`vsn[x]=1`) is a version nobody speaks.
     const version = vsn === undefined || typeof vsn === "string" ? vsn : "";
+    this.#connecting.add(socket);
     const outcome = await acceptor.connect({ params, info }, version);
+    if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
-        return websockets.upgrade(request, socket, head, outcome.open);
+        return websockets.upgrade(request, socket, head, negotiated.protocol, outcome.open);
       case "refused":
-        return refuse(socket, 403, "");
+        return refuse(socket, outcome.refusal?.status ?? 403, outcome.refusal?.body);
       case "failed":
-        return refuse(socket, 500, "Internal Server Error");
+        return refuse(socket, 500, STATUS_CODES[500]);
       case "unavailable":
-        return refuse(socket, 503, "Service Unavailable");
+        return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
 }
 
-function xHeaders(request: IncomingMessage): Record<string, string> {
+function headersOf(request: IncomingMessage, wanted: (name: string) => boolean): Headers {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith("x-") && value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    if (wanted(name) && value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
   }
   return headers;
 }
 
-const reasons: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-};
-
 /** Answers an upgrade with an ordinary response, and closes. */
-function refuse(socket: Duplex, status: number, body: string): void {
+function refuse(socket: Duplex, status: number, body = ""): void {
   if (socket.destroyed) return;
-  const head = `HTTP/1.1 ${status} ${reasons[status]}\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  // The server's sockets may be half open: without this, a client that never closes its side would stay.
+  socket.once("finish", () => socket.destroy());
+  const length = Buffer.byteLength(body);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`;
   socket.end(head + body);
 }

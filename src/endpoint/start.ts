@@ -31,6 +31,8 @@ export interface StartOptions extends RuntimeOptions {
 }
 
 const DEFAULT_SHUTDOWN_MS = 30_000;
+/** The longest delay Node.js timers take. */
+const MAX_SHUTDOWN_MS = 2_147_483_647;
 
 /** A running application. */
 export class App {
@@ -159,6 +161,10 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   }
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new RuntimeError(ErrorCode.badOption, `bad port ${String(port)}: allowed are whole numbers from 0 to 65535`);
+  }
+  if (!(Number.isInteger(shutdownMs) && shutdownMs >= 0 && shutdownMs <= MAX_SHUTDOWN_MS)) {
+    const allowed = `whole numbers from 0 to ${MAX_SHUTDOWN_MS}`;
+    throw new RuntimeError(ErrorCode.badOption, `bad shutdownMs ${String(shutdownMs)}: allowed are ${allowed}`);
   }
   const runtime = await Runtime.start(url, services, options);
   try {

@@ -20,7 +20,7 @@ import { Groups } from "./groups.js";
 export const PG = "pg";
 export const DEFAULT_SCOPE = "pg";
 
-/** What a process that monitors a group gets. OTP's `{Ref, join | leave, Group, Pids}`. */
+/** What a process that monitors a group, or all groups of a scope, gets. OTP's `{Ref, join | leave, Group, Pids}`. */
 export interface GroupMessage {
   readonly tag: "pg";
   readonly ref: Ref;
@@ -35,6 +35,7 @@ export type PgRequest =
   | readonly ["members", scope: string, group: string, local: boolean]
   | readonly ["groups", scope: string]
   | readonly ["monitor", scope: string, group: string]
+  | readonly ["monitor_scope", scope: string]
   | readonly ["demonitor", ref: Ref];
 
 type Share = readonly (readonly [scope: string, group: string, pids: readonly Pid[]])[];
@@ -48,7 +49,8 @@ type PgMessage =
 interface Observer {
   readonly pid: Pid;
   readonly scope: string;
-  readonly group: string;
+  /** `null`: all groups of the scope. */
+  readonly group: string | null;
 }
 
 /** The service, for the boot code of a thread to open. */
@@ -122,6 +124,14 @@ export class PgService implements PortHandler {
         this.#port().reply(from, [from.ref, this.#scopes.get(scope)?.members(group) ?? []]);
         return this.#watch(from.pid);
       }
+      case "monitor_scope": {
+        const [, scope] = request;
+        const groups = this.#scopes.get(scope);
+        this.#observers.set(from.ref, { pid: from.pid, scope, group: null });
+        const table = new Map(groups?.names().map((group) => [group, groups.members(group)]));
+        this.#port().reply(from, [from.ref, table]);
+        return this.#watch(from.pid);
+      }
       case "demonitor":
         this.#port().reply(from, this.#observers.delete(request[1]));
         return this.#unwatch(from.pid);
@@ -159,7 +169,7 @@ export class PgService implements PortHandler {
 
   #notify(scope: string, group: string, event: "join" | "leave", pids: readonly Pid[]): void {
     for (const [ref, observer] of this.#observers) {
-      if (observer.group !== group || observer.scope !== scope) continue;
+      if (observer.scope !== scope || (observer.group !== null && observer.group !== group)) continue;
       this.#port().send(observer.pid, { tag: "pg", ref, event, group, pids } satisfies GroupMessage);
     }
   }

@@ -59,7 +59,14 @@ export function monitorGroup(
   return ask(service(PG), ["monitor", scope, group]) as Promise<readonly [Ref, readonly Pid[]]>;
 }
 
-/** Ends a {@link monitorGroup}; `false` if there is none under that ref. */
+/** The groups of a scope with their members; from then on the caller gets a {@link GroupMessage} for each change of any. */
+export function monitorScope(
+  scope: string = DEFAULT_SCOPE,
+): Promise<readonly [ref: Ref, groups: ReadonlyMap<string, readonly Pid[]>]> {
+  return ask(service(PG), ["monitor_scope", scope]) as Promise<readonly [Ref, ReadonlyMap<string, readonly Pid[]>]>;
+}
+
+/** Ends a {@link monitorGroup} or {@link monitorScope}; `false` if there is none under that ref. */
 export function demonitorGroup(ref: Ref): Promise<boolean> {
   return ask(service(PG), ["demonitor", ref]) as Promise<boolean>;
 }
@@ -76,8 +83,9 @@ export const pg: {
   readonly localMembers: typeof localMembers;
   readonly whichGroups: typeof whichGroups;
   readonly monitor: typeof monitorGroup;
+  readonly monitorScope: typeof monitorScope;
   readonly demonitor: typeof demonitorGroup;
-} = { join, leave, members, localMembers, whichGroups, monitor: monitorGroup, demonitor: demonitorGroup };
+} = { join, leave, members, localMembers, whichGroups, monitor: monitorGroup, monitorScope, demonitor: demonitorGroup };
 
 function ask(to: Pid, request: PgRequest): Promise<unknown> {
   const { from, answered } = openRequest(to);

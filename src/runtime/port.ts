@@ -4,7 +4,7 @@
  */
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
-import { makePid, type Pid } from "../core/pid.js";
+import { makePid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { PortHandler } from "./behaviour.js";
 import type { ProcessRecord } from "./process-record.js";
@@ -50,15 +50,29 @@ export class Port {
     this.#scheduler.signals.demonitor(this.#record, ref);
   }
 
-  /** Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now. */
-  spawn(key: string, args: readonly unknown[], label: string): { readonly pid: Pid; readonly ref: Ref } | undefined {
-    const { cells } = this.#scheduler;
-    const slot = cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined);
-    const thread = slot === undefined ? undefined : cells.threadOf(slot);
+  /**
+   * Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now.
+   *
+   * @param beside - A process on whose thread the new one shall run, if that thread lives; else the least loaded one.
+   */
+  spawn(
+    key: string,
+    args: readonly unknown[],
+    label: string,
+    beside: Pid | null = null,
+  ): { readonly pid: Pid; readonly ref: Ref } | undefined {
+    const thread = this.#threadFor(beside);
     if (thread === undefined) return undefined;
     const ref = this.#scheduler.refs.next();
     const options = { link: false, monitor: ref, label, name: null, acknowledge: false };
     return { pid: this.#scheduler.signals.spawn(this.#record, thread, key, args, options), ref };
+  }
+
+  #threadFor(beside: Pid | null): number | undefined {
+    const { cells } = this.#scheduler;
+    if (beside !== null && cells.isAlive(threadOf(beside))) return threadOf(beside);
+    const slot = cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined);
+    return slot === undefined ? undefined : cells.threadOf(slot);
   }
 
   exit(to: Pid, reason: ExitReason): void {

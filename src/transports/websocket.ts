@@ -2,13 +2,15 @@
  * WebSocket connections: `ws` does the handshake and reads frames (masks, fragments, UTF-8, close handshake); writing is
  * ours, because it is where a server of many small messages spends its time. All that a connection gets in one turn is one
  * buffer and one write; a broadcast is framed once and the same bytes go to every socket. `ws` writes whole control frames
- * to the same socket, so the two never mix inside a frame.
+ * to the same socket, so the two never mix inside a frame. Only where a client and its mount agreed on compression `ws`
+ * writes everything.
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, SharedMessage, Transport } from "../channels/transport.js";
+import type { ExitReason } from "../core/exit-reason.js";
 import { gather } from "./websocket-frame.js";
 
 export interface WebSocketOptions {
@@ -16,6 +18,11 @@ export interface WebSocketOptions {
   readonly timeoutMs?: number;
   /** Bytes of the largest message a client may send; a larger one closes the connection with 1009. @defaultValue 10000000 */
   readonly maxFrameBytes?: number;
+  /**
+   * Whether messages of 1 KB and more are compressed for clients that want that (permessage-deflate). Costs memory and time
+   * for each connection; broadcasts are then no longer framed once for all. @defaultValue `false`
+   */
+  readonly compress?: boolean;
   /** Bytes that may wait for a client that doesn't read; beyond that it is closed with 1013. @defaultValue 16777216 */
   readonly maxBufferedBytes?: number;
 }
@@ -27,12 +34,24 @@ export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
 
+/** Echoes the code of a client's close frame, but not its reason. `ws` calls `close` for the echo. */
+class Client extends WebSocket {
+  override close(code?: number): void {
+    super.close(code);
+  }
+
+  /** Closes it of this side's own accord. */
+  closeWith(code: number, reason: string): void {
+    super.close(code, reason);
+  }
+}
+
 /** What a transport needs of its thread. */
 export type AfterTurn = (action: () => void) => void;
 
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof Client>;
   readonly #options: Required<WebSocketOptions>;
   readonly #afterTurn: AfterTurn;
   readonly #open = new Set<WebSocketTransport>();
@@ -44,14 +63,15 @@ export class WebSocketMount {
     this.#options = {
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
+      compress: options.compress ?? false,
       maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
     };
     this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
+      WebSocket: Client,
       clientTracking: false,
-      perMessageDeflate: false,
-      handleProtocols: () => false, // `ws` would echo the first one offered; Phoenix echoes none it was not told of
+      perMessageDeflate: this.#options.compress,
       maxPayload: this.#options.maxFrameBytes,
     });
     this.#sweep = setInterval(this.#closeIdle, this.#options.timeoutMs / SWEEPS_PER_TIMEOUT);
@@ -63,13 +83,17 @@ export class WebSocketMount {
     return this.#open.size;
   }
 
-  /** Completes the handshake and drives `open`'s connection until it ends. Bad handshakes are answered by `ws` (400). */
+  /** Completes a handshake that was found to be fine, and drives `open`'s connection until it ends. */
   upgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
+    protocol: string | null,
     open: (transport: Transport) => ConnectionDriver,
   ): void {
+    // `ws` echoes the first one offered. It is not shown the others: it would refuse a token with base64's padding in it.
+    if (protocol === null) delete request.headers["sec-websocket-protocol"];
+    else request.headers["sec-websocket-protocol"] = protocol;
     this.#server.handleUpgrade(request, socket, head, (client) => {
       // The server made this stream for an upgrade: with HTTP/1.1 it is the TCP (or TLS) socket.
       const transport = new WebSocketTransport(
@@ -81,6 +105,7 @@ export class WebSocketMount {
       );
       this.#open.add(transport);
       const driver = open(transport);
+      transport.driver = driver;
       client.on("message", (data: Buffer, isBinary) => {
         transport.heardAt = this.#sweeps;
         driver.receive(isBinary ? data : data.toString());
@@ -103,13 +128,13 @@ export class WebSocketMount {
   /** Closes all connections with a close code, and no longer watches them. */
   closeAll(code: number): void {
     clearInterval(this.#sweep);
-    for (const transport of this.#open) transport.close(code, "");
+    for (const transport of this.#open) transport.end(code, "", ["shutdown", "draining"]);
   }
 
   readonly #closeIdle = (): void => {
     this.#sweeps++;
     for (const transport of this.#open) {
-      if (this.#sweeps - transport.heardAt > SWEEPS_PER_TIMEOUT) transport.close(1000, "");
+      if (this.#sweeps - transport.heardAt > SWEEPS_PER_TIMEOUT) transport.end(1000, "", ["shutdown", "closed"]);
     }
   };
 }
@@ -120,8 +145,9 @@ const SWEEPS_PER_TIMEOUT = 4;
 class WebSocketTransport implements Transport {
   readonly name = "websocket";
   heardAt: number;
+  driver: ConnectionDriver | null = null;
 
-  readonly #client: WebSocket;
+  readonly #client: Client;
   readonly #socket: NetSocket;
   readonly #options: Required<WebSocketOptions>;
   readonly #afterTurn: AfterTurn;
@@ -130,7 +156,7 @@ class WebSocketTransport implements Transport {
   #closing = false;
 
   constructor(
-    client: WebSocket,
+    client: Client,
     socket: NetSocket,
     options: Required<WebSocketOptions>,
     afterTurn: AfterTurn,
@@ -155,9 +181,15 @@ class WebSocketTransport implements Transport {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
     this.#closing = true;
-    this.#client.close(code, reason);
+    this.#client.closeWith(code, reason);
     const client = this.#client;
     setTimeout(() => client.terminate(), CLOSE_WAIT_MS).unref();
+  }
+
+  /** Closes it of its own accord: the connection learns why. */
+  end(code: number, reason: string, exit: ExitReason): void {
+    this.close(code, reason);
+    this.driver?.closed(exit);
   }
 
   #queue(message: string | Uint8Array | SharedMessage): void {
@@ -170,10 +202,20 @@ class WebSocketTransport implements Transport {
     if (pending.length === 0) return;
     this.#pending = [];
     if (this.#closing || this.#socket.destroyed) return;
-    if (this.#socket.writableLength > this.#options.maxBufferedBytes) return this.close(1013, "too slow");
-    if (pending.length === 1) this.#socket.write(framed(pending[0] as string | Uint8Array | SharedMessage));
+    const compressing = this.#client.extensions !== "";
+    const waiting = compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
+    if (waiting > this.#options.maxBufferedBytes) {
+      return this.end(1013, "too slow", ["shutdown", "closed"]);
+    }
+    // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
+    if (compressing) for (const message of pending) this.#client.send(bare(message));
+    else if (pending.length === 1) this.#socket.write(framed(pending[0] as string | Uint8Array | SharedMessage));
     else this.#socket.write(gatherAll(pending));
   };
+}
+
+function bare(message: string | Uint8Array | SharedMessage): string | Uint8Array {
+  return typeof message === "string" || message instanceof Uint8Array ? message : message.message;
 }
 
 function framed(message: string | Uint8Array | SharedMessage): Uint8Array {

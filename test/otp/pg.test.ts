@@ -122,6 +122,22 @@ test("a monitor of a group hears of each join and leave, and of one leave for ea
   });
 });
 
+test("a monitor of a scope hears of the changes of all its groups, and of no other scope's", async () => {
+  await alone(async () => {
+    const [a, b] = [idle(), idle()];
+    await pg.join("g", [a, b], "one");
+    const [ref, groups] = await pg.monitorScope("one");
+    assert.deepEqual([...groups], [["g", [a, b]]]);
+    await pg.join("h", a, "two");
+    await pg.join("h", a, "one");
+    assert.deepEqual(await receive(), { tag: "pg", ref, event: "join", group: "h", pids: [a] });
+    kill(a);
+    const left = [await receive(isGroupMessage), await receive(isGroupMessage)];
+    assert.deepEqual(left.map(({ event, group }) => `${event} ${group}`).sort(), ["leave g", "leave h"]);
+    assert.equal(await pg.demonitor(ref), true);
+  });
+});
+
 test("a dead process joins and leaves at once", async () => {
   await alone(async () => {
     const a = idle();

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isErrorReason } from "../../src/core/exit-reason.js";
 import { isDown, isExit } from "../../src/core/messages.js";
 import {
+  demonitor,
   exit,
   kill,
   link,
   monitor,
   receive,
+  register,
   self,
   send,
   sendAfter,
@@ -15,6 +18,8 @@ import {
   spawnMonitor,
   timeout,
   trapExit,
+  unregister,
+  whereis,
 } from "../../src/runtime/process.js";
 import { inline } from "../support/inline.js";
 
@@ -60,6 +65,42 @@ test("a link carries an abnormal exit to a process that does not trap, and becom
     await receive(() => false, 5);
     link(gone);
     assert.deepEqual(await receive(isExit), { tag: "EXIT", from: gone, reason: "noproc" });
+  });
+});
+
+test("linking to a process that is gone is an error that can be caught, if exits are not trapped", async () => {
+  await inline().run(async () => {
+    const gone = spawn(async () => {}, []);
+    await receive(() => false, 5);
+    assert.throws(() => link(gone), { code: "JOIST_NO_PROCESS" });
+    spawnMonitor(async () => link(gone), []);
+    const { reason } = await receive(isDown);
+    assert.ok(isErrorReason(reason) && reason.code === "JOIST_NO_PROCESS");
+  });
+});
+
+test("a process that monitors itself has no monitor", async () => {
+  await inline().run(async () => {
+    assert.equal(demonitor(monitor(self())), false);
+  });
+});
+
+test("a process can have one name, given by itself or by another of its thread", async () => {
+  await inline().run(async () => {
+    const pid = spawn(async () => {
+      await receive(() => false);
+    }, []);
+    register("first", pid);
+    assert.equal(whereis("first"), pid);
+    assert.throws(() => register("second", pid), { code: "JOIST_BAD_ARGUMENT" });
+    assert.throws(() => register("first"), { code: "JOIST_NAME_TAKEN" });
+    kill(pid);
+    assert.equal(whereis("first"), undefined);
+    assert.throws(() => register("first", pid), { code: "JOIST_BAD_ARGUMENT" });
+    register("first");
+    assert.equal(unregister("first"), true);
+    assert.equal(unregister("first"), false);
+    register("second");
   });
 });
 

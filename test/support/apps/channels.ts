@@ -101,6 +101,10 @@ export const RoomChannel = channel<{ userId?: string; count?: number; observer?:
       for (let i = 1; i <= count; i++) socket.push("item", { i });
       return reply("ok", { count });
     },
+    shouts: ({ event, from, count }: { event: string; from: number; count: number }, socket) => {
+      for (let i = 1; i <= count; i++) socket.broadcast(event, { from, i });
+      return reply("ok");
+    },
     whisper: (payload, socket) => {
       socket.broadcast("whisper", payload);
       return reply("ok");
