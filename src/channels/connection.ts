@@ -43,6 +43,11 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   readonly assigns: Readonly<Record<string, unknown>>;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  /**
+   * The channel that was started last. The channels of a connection run on one thread: their answers come in the order of
+   * their joins, and a thread's death meets few clients as a whole instead of many in part.
+   */
+  beside: Pid | null = null;
 
   readonly #manifest: SocketManifest;
   readonly #routes: readonly Route<RouteManifest>[];

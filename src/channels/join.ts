@@ -82,9 +82,11 @@ export class Join implements PortHandler, Subscriber {
       id,
       assigns: { ...assigns, ...this.#route.assigns },
     };
-    const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`);
+    const { beside } = this.#connection;
+    const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`, beside);
     if (spawned === undefined) return false;
     this.#channel = spawned.pid;
+    this.#connection.beside = spawned.pid;
     return true;
   }
 

@@ -94,9 +94,16 @@ export class Topics implements PortHandler {
   #dispatch(topic: string, publisher: Pid, except: boolean, published: Broadcast | Plain): void {
     const subscribers = this.#topics.get(topic);
     if (subscribers === undefined) return; // the filter's false alarm, or they have just left
+    let fault: unknown;
     for (const subscriber of subscribers) {
-      if (!(except && subscriber.pid === publisher)) subscriber.deliver(published);
+      if (except && subscriber.pid === publisher) continue;
+      try {
+        subscriber.deliver(published);
+      } catch (error) {
+        fault ??= error; // a fault of our own; the others must not miss a message for it
+      }
     }
+    if (fault !== undefined) throw fault;
   }
 
   #subscribe(topic: string, pid: Pid, events: readonly string[] | null): void {

@@ -179,11 +179,13 @@ export class Scheduler {
     pending.resolve(value);
   }
 
-  /** A port's handler is our own code and runs on the sender's time: a fault in it costs that port only. */
+  /**
+   * A port's handler is our own code: a fault costs that port only. A service is kept even so, or the thread went on deaf.
+   */
   #portFailed(record: ProcessRecord, error: unknown): void {
     const reason = toExitReason(error);
     this.report({ tag: "crash", pid: record.pid, label: record.label, reason, mailboxLength: 0 });
-    this.signals.die(record, reason);
+    if (this.services.get(record.label) !== record.pid) this.signals.die(record, reason);
   }
 
   // ---- turns ----

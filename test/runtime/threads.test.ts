@@ -234,7 +234,10 @@ test("placements made in one turn spread, too", async () => {
   await withThreads({ schedulers: 3 }, async ({ run }) => {
     await run(async () => {
       const pids = Array.from({ length: 30 }, () => spawn("echo", [self()], { scheduler: "least_loaded" }));
-      const counts = pids.reduce((all, pid) => all.set(threadOf(pid), (all.get(threadOf(pid)) ?? 0) + 1), new Map<number, number>());
+      const counts = pids.reduce(
+        (all, pid) => all.set(threadOf(pid), (all.get(threadOf(pid)) ?? 0) + 1),
+        new Map<number, number>(),
+      );
       assert.deepEqual([...counts.values()], [10, 10, 10]);
     });
   });
