@@ -9,7 +9,9 @@ const ENTRIES = 64;
 
 const { port1, port2 } = new MessageChannel();
 const pids = Array.from({ length: ENTRIES }, (_, i) => `<0.1.${1000 + i}>`);
-const frames = pids.map((_, i) => `["1","${i}","room:lobby","echo",{"n":${i},"text":"sixty-four bytes or so, as chat messages are"}]`);
+const frames = pids.map(
+  (_, i) => `["1","${i}","room:lobby","echo",{"n":${i},"text":"sixty-four bytes or so, as chat messages are"}]`,
+);
 const packr = new Packr({ structuredClone: false });
 
 /** Posts and takes in one batch, on this one thread, so that the CPU of both sides counts. */

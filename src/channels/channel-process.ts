@@ -17,6 +17,7 @@ import { Exit, type ExitReason, isNormalExit } from "../core/exit-reason.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { isThenable } from "../core/thenable.js";
 import { CALL, CAST, type CallMessage, type CastMessage } from "../otp/gen-server-calls.js";
 import { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
 import { isBroadcast } from "../pubsub/broadcast.js";
@@ -212,8 +213,4 @@ function badReturn(callback: string, value: unknown, allowed: string): RuntimeEr
   const shown =
     typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : String(value as Json);
   return new RuntimeError(ErrorCode.badReturn, `${callback} returned ${shown}; allowed are ${allowed}`);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -14,6 +14,7 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type From, isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { isThenable } from "../core/thenable.js";
 import {
   type Behaviour,
   cancelTimer,
@@ -249,8 +250,4 @@ function plain(value: unknown): unknown {
 
 function show(value: unknown): string {
   return inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY });
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

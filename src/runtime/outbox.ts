@@ -1,10 +1,24 @@
 /**
  * What this thread has for another one, collected over a turn and posted as one batch. A thread that was heard of (its
  * pid came along in a message) before its link arrived has an outbox too: its batch waits for the link.
+ *
+ * A flood is posted in full batches, a few at a time: the receiver acknowledges each, and the next follows. Taking in a
+ * batch of a million operations would hold the other thread's timers and everyone else's messages for a third of a second.
  */
 import type { Pid } from "../core/pid.js";
+import { Ring } from "../core/ring.js";
 import type { Link } from "./link.js";
-import { ARITY } from "./wire.js";
+import { ARITY, Op } from "./wire.js";
+
+/** Operations of a full batch: about 0.3 ms to take in. */
+const FULL = 1000;
+/** Full batches that may be on their way at once. */
+const MAX_IN_FLIGHT = 4;
+
+interface Batched {
+  readonly batch: unknown[];
+  readonly senders: readonly (Pid | null)[];
+}
 
 /** An operation that could not be copied to another thread, and who sent it. */
 export interface Unsendable {
@@ -18,9 +32,11 @@ export class Outbox {
   #batch: unknown[] = [];
   /** Who sent each operation: asked only when one cannot be copied. */
   #senders: (Pid | null)[] = [];
+  readonly #full = new Ring<Batched>();
+  #inFlight = 0;
 
   get isEmpty(): boolean {
-    return this.#senders.length === 0;
+    return this.#senders.length === 0 && this.#full.size === 0;
   }
 
   connect(link: Link): void {
@@ -33,29 +49,51 @@ export class Outbox {
 
   /** Begins an operation; the caller pushes its values into the returned batch, as many as `ARITY` says. */
   begin(op: number, sender: Pid | null): unknown[] {
+    if (this.#senders.length === FULL) {
+      this.#batch.unshift(Op.full); // asks for an acknowledgement
+      this.#full.push({ batch: this.#batch, senders: this.#senders });
+      this.#batch = [];
+      this.#senders = [];
+    }
     this.#senders.push(sender);
     this.#batch.push(op);
     return this.#batch;
   }
 
-  /** Posts what was collected. Returns what could not be copied; everything else has gone, in order. */
-  flush(): readonly Unsendable[] {
-    if (this.#link === null || this.#senders.length === 0) return [];
-    const batch = this.#batch;
-    const senders = this.#senders;
-    this.#batch = [];
-    this.#senders = [];
-    try {
-      this.#link.post(batch);
-      return [];
-    } catch {
-      return this.#postOneByOne(this.#link, batch, senders); // one of them poisons the batch: find out which
-    }
+  /** The other side has taken in a full batch. */
+  acknowledged(): void {
+    this.#inFlight--;
   }
 
-  #postOneByOne(link: Link, batch: readonly unknown[], senders: readonly (Pid | null)[]): Unsendable[] {
+  /**
+   * Posts what was collected, as far as it may. Returns what could not be copied; everything else has gone, in order, or
+   * goes when acknowledgements come.
+   */
+  flush(): readonly Unsendable[] {
+    const link = this.#link;
+    if (link === null) return [];
     const refused: Unsendable[] = [];
-    let at = 0;
+    while (this.#full.size > 0) {
+      if (this.#inFlight >= MAX_IN_FLIGHT) return refused;
+      const full = this.#full.shift() as Batched; // the size was asked
+      if (post(link, full, refused)) this.#inFlight++;
+    }
+    if (this.#senders.length === 0) return refused;
+    const rest = { batch: this.#batch, senders: this.#senders };
+    this.#batch = [];
+    this.#senders = [];
+    post(link, rest, refused);
+    return refused;
+  }
+}
+
+/** Posts a batch whole; if something in it cannot be copied, operation by operation, and then answers `false`. */
+function post(link: Link, { batch, senders }: Batched, refused: Unsendable[]): boolean {
+  try {
+    link.post(batch);
+    return true;
+  } catch {
+    let at = batch[0] === Op.full ? 1 : 0;
     for (const sender of senders) {
       const end = at + 1 + (ARITY[batch[at] as number] as number); // an operation's number stands at its start
       const operation = batch.slice(at, end);
@@ -66,6 +104,6 @@ export class Outbox {
       }
       at = end;
     }
-    return refused;
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 /** The links of one thread: an outbox for each other thread, and which threads are gone. */
-import type { Link } from "./link.js";
+import type { Batch, Link } from "./link.js";
 import { Outbox, type Unsendable } from "./outbox.js";
+import { Op } from "./wire.js";
 
 export class Router {
   readonly #outboxes = new Map<number, Outbox>();
@@ -20,14 +21,20 @@ export class Router {
     return outbox;
   }
 
-  connect(thread: number, link: Link): void {
-    let outbox = this.#outboxes.get(thread);
-    if (outbox === undefined) {
-      outbox = new Outbox();
-      this.#outboxes.set(thread, outbox);
-    }
+  /** Takes in what comes over `link` with `receive`, and sends what waits for it. */
+  connect(thread: number, link: Link, receive: (batch: Batch) => void): void {
+    const outbox = this.#outboxes.get(thread) ?? new Outbox();
+    this.#outboxes.set(thread, outbox);
     outbox.connect(link);
     this.#dirty.push(outbox);
+    link.onBatch((batch) => {
+      if (batch[0] === Op.acknowledge) {
+        outbox.acknowledged();
+        this.#dirty.push(outbox); // the next full batch may go
+      }
+      receive(batch);
+      if (batch[0] === Op.full) link.post([Op.acknowledge]); // past the outbox: two floods must not wait for each other
+    });
   }
 
   /** Takes in what a dead thread had still posted, then forgets it. */

@@ -16,6 +16,7 @@ import { Exit, type ExitReason, isNormalExit, toExitReason } from "../core/exit-
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import { type Ref, RefSource } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
+import { isThenable } from "../core/thenable.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import { context } from "./context.js";
 import { Deadlines } from "./deadlines.js";
@@ -199,8 +200,10 @@ export class Scheduler {
 
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
-    this.router.connect(thread, link);
-    link.onBatch((batch) => this.signals.receive(batch));
+    this.router.connect(thread, link, (batch) => {
+      this.signals.receive(batch);
+      this.#wake();
+    });
     this.#wake();
   }
 
@@ -393,8 +396,4 @@ export class Scheduler {
     if (sender === undefined || sender.port !== null) this.report({ tag: "notice", message: error.message });
     else this.end(sender, error);
   };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -194,6 +194,9 @@ export class Signals {
         if (record !== undefined) scheduler.deliver(record, batch[at + 2]);
         return;
       }
+      case Op.full:
+      case Op.acknowledge:
+        return; // the link's own business: see Router.connect
       case Op.data:
         return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array);
       case Op.reply:

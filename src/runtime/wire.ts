@@ -31,8 +31,12 @@ export const Op = {
   info: 10,
   /** to, name: it has been registered under that name */
   named: 11,
+  /** First in a batch: it is a full one, and is to be acknowledged */
+  full: 12,
+  /** A full batch was taken in */
+  acknowledge: 13,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
 /** How many values follow each operation. */
-export const ARITY: readonly number[] = [2, 2, 3, 4, 2, 2, 4, 2, 4, 9, 3, 2];
+export const ARITY: readonly number[] = [2, 2, 3, 4, 2, 2, 4, 2, 4, 9, 3, 2, 0, 0];

@@ -157,12 +157,11 @@ for (const [version, Socket] of versions) {
       await on("a join that times out is left and tried again, and only the last try stays", async (client) => {
         await client.connect();
         let tries = 0;
-        const channel = client.channel("room:slow", () => ({ slowMs: tries++ === 0 ? 150 : 0, bye: `${tries}` }));
+        const channel = client.channel("room:slow", () => ({ slowMs: tries++ === 0 ? 150 : 0 }));
         const timedOut = new Series<void>();
         channel.channel.join(30).receive("timeout", () => timedOut.add());
         await timedOut.next();
-        await client.frame((frame) => frame[3] === "phx_close");
-        await client.frame((frame) => frame[3] === "bye");
+        await client.frame((frame) => frame[3] === "phx_close"); // the first try was let in at last, after its leave had come
         while (channel.channel.state !== "joined") await client.settle();
         assert.deepEqual(await channel.ask("count"), { status: "ok", response: { count: 1 } });
       });

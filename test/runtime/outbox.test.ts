@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makePid } from "../../src/core/pid.js";
+import type { Batch, Link } from "../../src/runtime/link.js";
+import { Outbox } from "../../src/runtime/outbox.js";
+import { Op } from "../../src/runtime/wire.js";
+
+/** A link that keeps what was posted, and copies it as a port would. */
+function keepingLink(): Link & { readonly posted: Batch[] } {
+  const posted: Batch[] = [];
+  return { posted, post: (batch) => void posted.push(structuredClone(batch)), onBatch() {}, drain() {}, close() {} };
+}
+
+const pid = makePid(1, 1, 1);
+const send = (outbox: Outbox, message: unknown): void => void outbox.begin(Op.message, pid).push(pid, message);
+
+/** The messages in what was posted, in order. */
+function messages(posted: readonly Batch[]): unknown[] {
+  return posted.flatMap((batch) => {
+    const operations = batch[0] === Op.full ? batch.slice(1) : batch;
+    return operations.filter((_, index) => index % 3 === 2);
+  });
+}
+
+test("what is collected over a turn is one batch", () => {
+  const link = keepingLink();
+  const outbox = new Outbox();
+  outbox.connect(link);
+  for (let i = 0; i < 3; i++) send(outbox, i);
+  assert.deepEqual(outbox.flush(), []);
+  assert.deepEqual(link.posted, [[Op.message, pid, 0, Op.message, pid, 1, Op.message, pid, 2]]);
+  assert.ok(outbox.isEmpty);
+});
+
+test("a flood goes in full batches, four at a time; the next follows when one was taken in; order and number stay", () => {
+  const link = keepingLink();
+  const outbox = new Outbox();
+  outbox.connect(link);
+  for (let i = 0; i < 6500; i++) send(outbox, i);
+  outbox.flush();
+  assert.equal(link.posted.length, 4);
+  outbox.flush();
+  assert.equal(link.posted.length, 4, "nothing more before an acknowledgement");
+  for (let i = 0; i < 3; i++) {
+    outbox.acknowledged();
+    outbox.flush();
+  }
+  assert.ok(outbox.isEmpty);
+  assert.deepEqual(
+    link.posted.map((batch) => batch[0] === Op.full),
+    [true, true, true, true, true, true, false],
+  );
+  assert.deepEqual(
+    messages(link.posted),
+    Array.from({ length: 6500 }, (_, i) => i),
+  );
+});
+
+test("what cannot be copied is answered with its sender, also in a full batch, and all else goes", () => {
+  const link = keepingLink();
+  const outbox = new Outbox();
+  outbox.connect(link);
+  for (let i = 0; i < 1500; i++) send(outbox, i === 700 ? () => {} : i);
+  const refused = outbox.flush();
+  assert.deepEqual(
+    refused.map(({ sender }) => sender),
+    [pid],
+  );
+  assert.deepEqual(
+    messages(link.posted),
+    Array.from({ length: 1500 }, (_, i) => i).filter((i) => i !== 700),
+  );
+  assert.ok(outbox.isEmpty);
+});
+
+test("what is sent before the link is there waits for it", () => {
+  const link = keepingLink();
+  const outbox = new Outbox();
+  send(outbox, "early");
+  assert.deepEqual(outbox.flush(), []);
+  outbox.connect(link);
+  outbox.flush();
+  assert.deepEqual(messages(link.posted), ["early"]);
+});
