@@ -35,6 +35,8 @@ export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-sp
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
+export { pg } from "./otp/pg.js";
+export type { GroupMessage } from "./otp/pg-service.js";
 export { type Proc, proc } from "./otp/proc.js";
 export { error, ignore, noreply, ok, reply, stop } from "./otp/results.js";
 export type { StartResult } from "./otp/start.js";
