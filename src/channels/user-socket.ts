@@ -11,6 +11,7 @@
  *
  * @see https://hexdocs.pm/phoenix/Phoenix.Socket.html
  */
+import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Failure, Ok, ok } from "../otp/results.js";
 import { type Behaviour, type Definition, parent, send } from "../runtime/process.js";
@@ -85,9 +86,7 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
       return { pattern, channel: keyOf(channel as Definition), intercept: channel.intercept, assigns };
     });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
-    if (!(Number.isInteger(maxChannels) && maxChannels > 0)) {
-      throw new RuntimeError(ErrorCode.badOption, `bad maxChannels ${maxChannels}: allowed are whole numbers from 1`);
-    }
+    checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
     return { socket: keyOf(this as Definition), routes, maxChannels };
   }
 }

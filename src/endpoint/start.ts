@@ -4,6 +4,7 @@
  */
 import type { Server } from "node:http";
 import { broadcast, disconnect } from "../channels/socket.js";
+import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import { isDown } from "../core/messages.js";
@@ -159,13 +160,8 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   if (port !== undefined && server !== undefined) {
     throw new RuntimeError(ErrorCode.badOption, "both port and server were given; give a port, or a server of yours");
   }
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    throw new RuntimeError(ErrorCode.badOption, `bad port ${String(port)}: allowed are whole numbers from 0 to 65535`);
-  }
-  if (!(Number.isInteger(shutdownMs) && shutdownMs >= 0 && shutdownMs <= MAX_SHUTDOWN_MS)) {
-    const allowed = `whole numbers from 0 to ${MAX_SHUTDOWN_MS}`;
-    throw new RuntimeError(ErrorCode.badOption, `bad shutdownMs ${String(shutdownMs)}: allowed are ${allowed}`);
-  }
+  if (port !== undefined) checkInteger("port", port, 0, 65_535);
+  checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
   const runtime = await Runtime.start(url, services, options);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made

@@ -1,6 +1,6 @@
 /** Limits and budgets of the runtime, with their defaults, checked once at the edge. */
 import { availableParallelism } from "node:os";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { checkInteger } from "../core/check-integer.js";
 import { printReport, type Reporter } from "./report.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { MAX_SLOTS } from "./shared.js";
@@ -44,13 +44,4 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
   checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
   return resolved;
-}
-
-/** @throws RuntimeError `badOption`, naming the value and what is allowed. */
-export function checkInteger(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RuntimeError(
-    ErrorCode.badOption,
-    `bad ${name} ${String(value)}: allowed are whole numbers from ${least} to ${most}`,
-  );
 }

@@ -10,6 +10,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, SharedMessage, Transport } from "../channels/transport.js";
+import { checkInteger } from "../core/check-integer.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import { gather } from "./websocket-frame.js";
 
@@ -30,6 +31,10 @@ export interface WebSocketOptions {
 export const DEFAULT_TIMEOUT_MS = 60_000;
 export const DEFAULT_MAX_FRAME_BYTES = 10_000_000;
 export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
+
+/** The longest delay Node.js timers take, and more bytes than a process has. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+const MAX_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
@@ -66,6 +71,9 @@ export class WebSocketMount {
       compress: options.compress ?? false,
       maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
     };
+    checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
+    checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
+    checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
     this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -108,7 +116,8 @@ export class WebSocketMount {
       transport.driver = driver;
       client.on("message", (data: Buffer, isBinary) => {
         transport.heardAt = this.#sweeps;
-        driver.receive(isBinary ? data : data.toString());
+        // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
+        driver.receive(isBinary ? new Uint8Array(data) : data.toString());
       });
       client.on("ping", () => {
         transport.heardAt = this.#sweeps;
