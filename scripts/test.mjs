@@ -18,7 +18,7 @@ const files = compiledFiles("test", ".test.js", filters);
 
 const defaults = [
   // A test that hangs is a failure with a name; without a limit it is a silent CI job.
-  ...(given("--test-timeout") ? [] : ["--test-timeout=120000"]),
+  ...(given("--test-timeout") ? [] : ["--test-timeout=300000"]),
   ...(given("--test-reporter") ? [] : ["--test-reporter=spec"]),
 ];
 const env = { ...process.env };
