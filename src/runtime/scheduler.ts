@@ -27,12 +27,13 @@ import type { Names } from "./names.js";
 import { notSendable } from "./not-sendable.js";
 import type { Unsendable } from "./outbox.js";
 import { Data, ProcessRecord } from "./process-record.js";
-import type { Report, Reporter } from "./report.js";
+import type { Reporter } from "./report.js";
 import { Router } from "./router.js";
 import type { Budgets, SchedulerSetup } from "./scheduler-setup.js";
 import type { Cells } from "./shared.js";
 import { Signals } from "./signals.js";
 import { Timers } from "./timers.js";
+import { TurnEnd } from "./turn-end.js";
 import { Op } from "./wire.js";
 
 /** Between two looks at the clock inside a slice. */
@@ -59,7 +60,7 @@ export class Scheduler {
   readonly #reporter: Reporter;
   readonly #eager: boolean;
   readonly #runQueue = new Ring<ProcessRecord>();
-  readonly #afterTurn: (() => void)[] = [];
+  readonly #turnEnd = new TurnEnd();
   /** Its `then` is a microtask without the async resource that `queueMicrotask` makes: 0.2 µs of a call. */
   readonly #soon = Promise.resolve();
   #serial = 0;
@@ -209,12 +210,8 @@ export class Scheduler {
 
   /** Runs `action` once when this turn, or what the event loop does now, is over: where writes are gathered. */
   afterTurn(action: () => void): void {
-    this.#afterTurn.push(action);
+    this.#turnEnd.add(action);
     this.#wake();
-  }
-
-  get runQueueLength(): number {
-    return this.#runQueue.size;
   }
 
   #wake(): void {
@@ -250,8 +247,7 @@ export class Scheduler {
       }
       if (this.clock.now() >= this.#windowEndMs) break;
     }
-    for (let i = 0; i < this.#afterTurn.length; i++) (this.#afterTurn[i] as () => void)();
-    this.#afterTurn.length = 0;
+    this.#turnEnd.run(this.report);
     this.router.flush(this.#refused);
     this.cells.countTurn(this.slot);
     this.#inTurn = false;
@@ -385,9 +381,13 @@ export class Scheduler {
 
   // ---- reporting ----
 
-  report(report: Report): void {
-    this.#reporter(report);
-  }
+  readonly report: Reporter = (report) => {
+    try {
+      this.#reporter(report);
+    } catch (error) {
+      console.error(error, report); // the user's own reporter failed: nothing else may for it
+    }
+  };
 
   /** An operation could not be copied to another thread: that is its sender's error, found out late. */
   readonly #refused = (what: Unsendable): void => {
