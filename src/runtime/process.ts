@@ -88,7 +88,8 @@ export function sendData(to: Pid, data: string | Uint8Array): void {
 export function link(to: Pid): void {
   const record = current();
   const { scheduler } = record;
-  if (!record.trapExit && threadOf(to) === scheduler.thread && !scheduler.processes.has(to)) {
+  const isHere = threadOf(to) === scheduler.thread;
+  if (!record.trapExit && isHere && !scheduler.processes.has(to) && !scheduler.signals.isOnItsWay(to)) {
     throw new RuntimeError(ErrorCode.noProcess, `cannot link to ${to}: there is no such process`);
   }
   scheduler.signals.link(record, to);

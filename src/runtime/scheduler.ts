@@ -117,6 +117,7 @@ export class Scheduler {
     if (thread === this.thread) {
       const record = this.processes.get(to);
       if (record !== undefined) this.deliver(record, message);
+      else this.signals.waitsForBirth(to, Op.message, message);
       return;
     }
     this.begin(thread, Op.message, sender)?.push(to, message);
@@ -161,8 +162,8 @@ export class Scheduler {
 
   deliverData(to: Pid, data: string | Uint8Array): void {
     const record = this.processes.get(to);
-    if (record === undefined) return;
-    if (record.port === null) this.deliver(record, new Data(data));
+    if (record === undefined) this.signals.waitsForBirth(to, Op.data, data);
+    else if (record.port === null) this.deliver(record, new Data(data));
     else {
       try {
         record.port.data?.(data);

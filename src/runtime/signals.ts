@@ -10,6 +10,7 @@ import type { DownMessage, ExitMessage } from "../core/messages.js";
 import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Definition } from "./behaviour.js";
+import { Births } from "./births.js";
 import { infoOf } from "./info.js";
 import type { Batch } from "./link.js";
 import type { ProcessRecord } from "./process-record.js";
@@ -19,6 +20,7 @@ import { ARITY, Op } from "./wire.js";
 
 export class Signals {
   readonly #scheduler: Scheduler;
+  readonly #births = new Births();
   /** Processes whose ends are being told. */
   readonly #dead: ProcessRecord[] = [];
 
@@ -105,8 +107,10 @@ export class Signals {
   monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
     addMonitor(record, ref, target, shown);
     const thread = threadOf(target);
-    if (thread === this.#scheduler.thread) this.#monitored(target, record.pid, ref, shown);
-    else {
+    if (thread === this.#scheduler.thread) {
+      if (this.waitsForBirth(target, Op.monitor, record.pid, ref, shown)) return;
+      this.#monitored(target, record.pid, ref, shown);
+    } else {
       const batch = this.#scheduler.begin(thread, Op.monitor, record.pid);
       if (batch === undefined) this.down(record.pid, ref, shown, "noproc");
       else batch.push(target, record.pid, ref, shown);
@@ -127,8 +131,9 @@ export class Signals {
   /** Sends an exit signal, as Erlang's `exit(Pid, Reason)`. */
   exit(from: Pid, to: Pid, reason: ExitReason): void {
     const thread = threadOf(to);
-    if (thread === this.#scheduler.thread) this.exited(to, from, reason, false);
-    else this.#scheduler.begin(thread, Op.exit, from)?.push(to, from, reason, false);
+    if (thread === this.#scheduler.thread) {
+      if (!this.waitsForBirth(to, Op.exit, from, reason, false)) this.exited(to, from, reason, false);
+    } else this.#scheduler.begin(thread, Op.exit, from)?.push(to, from, reason, false);
   }
 
   /** The end of a process: its name and pid are free first, then everyone linked or watching is told. */
@@ -165,6 +170,7 @@ export class Signals {
 
   /** All processes of a thread are gone at once. Called when everything it had sent was taken in. */
   threadDown(thread: number): void {
+    for (const operation of this.#births.creatorGone(thread)) this.receive(operation);
     const there = (pid: Pid): boolean => threadOf(pid) === thread;
     for (const record of [...this.#scheduler.processes.values()]) {
       for (const [ref, watch] of record.watchers ?? []) if (there(watch.watcher)) record.watchers?.delete(ref);
@@ -187,8 +193,12 @@ export class Signals {
   // Our own threads are the only senders, so each position holds what wire.ts says: the casts below read that layout.
   #take(batch: Batch, at: number): void {
     const scheduler = this.#scheduler;
+    const op = batch[at] as Op;
     const to = batch[at + 1] as Pid;
-    switch (batch[at] as Op) {
+    if (op < Op.full && op !== Op.spawn && !scheduler.processes.has(to) && this.#births.isExpected(to)) {
+      return this.#births.hold(to, batch.slice(at, at + 1 + (ARITY[op] as number)));
+    }
+    switch (op) {
       case Op.message: {
         const record = scheduler.processes.get(to);
         if (record !== undefined) scheduler.deliver(record, batch[at + 2]);
@@ -250,6 +260,23 @@ export class Signals {
       ? definitions.find(key)
       : { kind: key, boot: () => definitions.find(key).boot() };
     this.#begin(pid, parent, definition, batch[at + 4] as readonly unknown[], options);
+    for (const operation of this.#births.born(pid)) this.receive(operation);
+  }
+
+  /** Whether a process of this thread that is not in its table is still to come. */
+  isOnItsWay(pid: Pid): boolean {
+    return this.#births.isExpected(pid);
+  }
+
+  /**
+   * Holds an operation of this thread for a process that is still on its way here.
+   *
+   * @returns `false` if it is not: it is here, or it has been.
+   */
+  waitsForBirth(to: Pid, op: Op, ...values: readonly unknown[]): boolean {
+    if (this.#scheduler.processes.has(to) || !this.#births.isExpected(to)) return false;
+    this.#births.hold(to, [op, to, ...values]);
+    return true;
   }
 
   #linked(to: Pid, from: Pid): void {
@@ -300,7 +327,8 @@ export class Signals {
       const batch = this.#scheduler.begin(thread, op, from);
       if (batch !== undefined) batch.push(to, from);
       else if (op === Op.link) this.exited(from, to, "noproc", true);
-    } else if (op === Op.link) this.#linked(to, from);
+    } else if (this.waitsForBirth(to, op, from)) return;
+    else if (op === Op.link) this.#linked(to, from);
     else this.#unlinked(to, from);
   }
 

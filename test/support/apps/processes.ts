@@ -5,6 +5,7 @@ import { readFile } from "node:fs";
 import type { Pid } from "../../../src/core/pid.js";
 import {
   exit,
+  kill,
   type ProcessFunction,
   processFunction,
   receive,
@@ -45,6 +46,9 @@ export const counter = define("counter", async (to: Pid, last: number, reason: u
   for (let i = 0; i <= last; i++) send(to, i);
   exit(reason);
 });
+
+/** Kills a process. */
+export const killer = define("killer", async (victim: Pid) => kill(victim));
 
 /** Registers a name and waits. */
 export const named = define("named", async (to: Pid, name: string) => {
