@@ -197,6 +197,8 @@ export class Runtime {
       workerData: data,
       transferList: peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
+      // Of a program given with `node --input-type=module -e`: a flag that is for that text, and no file may have.
+      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
     });
     const thread: Thread = { number, slot, worker, ready: false };
     this.#threads.set(number, thread);

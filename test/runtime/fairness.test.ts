@@ -17,7 +17,7 @@ const FLOOD = 1_000_000;
 /** What one message of a flood costs its receiver; the whole flood is two seconds of work, five hundred turns. */
 const MESSAGE_US = 2;
 
-/** What share of the flood's time a neighbour may wait, but for one time in a hundred. Without other load it is about a two-hundredth. */
+/** What share of the flood's time a neighbour may wait, but for one time in a hundred; without other load a two-hundredth. */
 const MOST_OF_FLOOD = 1 / 8;
 
 interface Flood {
