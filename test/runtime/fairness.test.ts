@@ -101,7 +101,7 @@ for (const [how, given] of [
 }
 
 test("that is the work of the budgets: with wide ones the same flood holds up both", async (t) => {
-  const { lastedMs, answers, timers } = await flood(
+  const { answers, timers } = await flood(
     { from: 1, rounds: 10_000 },
     { messageBudget: 1_000_000, turnBudgetMs: 1000 },
   );
@@ -111,7 +111,7 @@ test("that is the work of the budgets: with wide ones the same flood holds up bo
   ] as const) {
     const line = show(t, what, times);
     assert.ok(times.length < 50, line);
-    assert.ok(Math.max(...times) > lastedMs * MOST_OF_FLOOD * 2, `${line}, of ${lastedMs.toFixed(0)} ms`);
+    assert.ok(Math.max(...times) > 500, line); // half a turn: load makes it longer only
   }
 });
 
