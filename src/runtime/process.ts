@@ -11,7 +11,7 @@ import { type ExitMessage, isDown, isExit } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { isDefinition } from "./behaviour.js";
-import { context, current } from "./context.js";
+import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { find } from "./naming.js";
 import { servicePeers } from "./port.js";
@@ -25,12 +25,6 @@ import { Op } from "./wire.js";
 /** The calling process's pid. */
 export function self(): Pid {
   return current().pid;
-}
-
-/** Whether this code runs inside a living process. */
-export function insideProcess(): boolean {
-  const record = context.getStore();
-  return record !== undefined && !record.exited;
 }
 
 /** Who started the calling process; `null` if the runtime did. */

@@ -250,7 +250,6 @@ export class Scheduler {
     }
     this.#turnEnd.run(this.report);
     this.router.flush(this.#refused);
-    this.cells.countTurn(this.slot);
     this.#inTurn = false;
     if (queue.size > 0 || this.router.isDirty) this.#wake();
   };

@@ -4,7 +4,7 @@
  * two instructions, so there is no lock that could stay held.
  *
  * ```
- *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers): thread number, load, progress
+ *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers): thread number, load
  *   names     registered names: name → pid (names.ts)
  *   interest  which slots have subscribers of a topic (interest.ts)
  * ```
@@ -27,7 +27,6 @@ export interface SharedBuffers {
 const ROW = 8;
 const THREAD = 0; // thread number + 1; 0 while the slot has no ready thread
 const LOAD = 1; // living processes
-const PROGRESS = 2; // turns taken
 
 /** The row of each slot. */
 export class Cells {
@@ -73,14 +72,6 @@ export class Cells {
     for (let slot = 0; slot < this.slots; slot++) {
       if (Atomics.load(this.#cells, slot * ROW + THREAD) === thread + 1) return this.addLoad(slot, 1);
     }
-  }
-
-  countTurn(slot: number): void {
-    Atomics.add(this.#cells, slot * ROW + PROGRESS, 1);
-  }
-
-  progressOf(slot: number): number {
-    return Atomics.load(this.#cells, slot * ROW + PROGRESS);
   }
 
   /** The ready scheduler with the fewest living processes; `undefined` if none is ready. */
