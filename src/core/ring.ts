@@ -1,10 +1,12 @@
 /** A queue in a growing ring: the mailbox and the run queue. `push` and `shift` cost the same however long it is. */
 
 const SMALLEST = 8;
+/** What every empty ring starts from: nothing is ever written into it. */
+const NOTHING: never[] = [];
 
 export class Ring<T> {
   // A power of two, so that an index wraps with a mask. Empty until the first push: an idle mailbox costs nothing.
-  #items: (T | undefined)[] = [];
+  #items: (T | undefined)[] = NOTHING;
   #head = 0;
   #size = 0;
 
@@ -47,7 +49,7 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.#items = [];
+    this.#items = NOTHING;
     this.#head = 0;
     this.#size = 0;
   }

@@ -10,7 +10,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { awaitReply, isPid, openRequest, self, send, whereis } from "../runtime/process.js";
+import { ask, awaitReply, isPid, openRequest, self, send, whereis } from "../runtime/process.js";
 
 export const CALL = "$call";
 export const CAST = "$cast";
@@ -37,19 +37,7 @@ export function call(
   arg?: unknown,
   timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
 ): Promise<unknown> {
-  const request = openRequest(to);
-  const { from } = request;
-  if (request.to === from.pid) {
-    throw new RuntimeError(
-      ErrorCode.callFailed,
-      `process ${from.pid} calls itself ("${event}"): it could never answer`,
-      {
-        exitReason: ["calling_self", ["call", to]],
-      },
-    );
-  }
-  send(request.to, [CALL, from.pid, from.ref, event, arg] satisfies CallMessage);
-  return awaitReply(request, timeoutMs);
+  return ask(to, CALL, event, arg, timeoutMs);
 }
 
 /** Sends a request that nobody answers, as OTP's `gen_server:cast/2`. To nobody: nothing happens. */

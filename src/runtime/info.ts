@@ -35,7 +35,9 @@ export function infoOf(record: ProcessRecord): ProcessInfo {
     handled: record.handled,
     trapExit: record.trapExit,
     links: [...(record.links ?? [])],
-    monitors: [...(record.monitors?.values() ?? [])].map((monitor) => monitor.shown),
-    monitoredBy: [...(record.watchers?.values() ?? [])].map((watch) => watch.watcher),
+    monitors: [...(record.monitors?.entries() ?? []), ...(record.pending?.entries() ?? [])].map(
+      ([, { shown }]) => shown,
+    ),
+    monitoredBy: (record.watchers?.entries() ?? []).map(([, { watcher }]) => watcher),
   };
 }

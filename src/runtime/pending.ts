@@ -2,26 +2,40 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
-import type { Deadline, Deadlines } from "./deadlines.js";
+import type { Ref } from "../core/ref.js";
+import { Deadline } from "./deadlines.js";
+import type { ProcessRecord } from "./process-record.js";
 
-/** One request. Its timeout is part of it, so that a reply costs no second promise to stop that. */
-export class Pending implements Deadline {
+/**
+ * One request: the promise of its reply, the requester's half of the monitor under it, and its timeout. All in one, so that
+ * a call makes one object besides its promise.
+ */
+export class Pending extends Deadline {
   /** Settles when the request is over; awaited in the process that made it. */
   readonly answered: Promise<unknown>;
-  readonly #to: Pid | string;
+  /** Whom it waits for; `shown` is what it was addressed to, a pid or a name. */
+  readonly target: Pid;
+  readonly shown: Pid | string;
+  readonly #record: ProcessRecord;
+  readonly #ref: Ref;
   #resolve!: (value: unknown) => void; // the two are set before the constructor returns
   #reject!: (error: RuntimeError) => void;
-  dueMs = 0;
-  #deadlines: Deadlines | null = null;
-  #timeoutMs = 0;
-  #giveUp: (() => void) | null = null;
 
-  constructor(to: Pid | string) {
-    this.#to = to;
+  constructor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string) {
+    super();
+    this.#record = record;
+    this.#ref = ref;
+    this.target = target;
+    this.shown = shown;
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  /** Fails the request after so many milliseconds. */
+  limit(timeoutMs: number): void {
+    this.#record.scheduler.deadlines.add(this, timeoutMs);
   }
 
   resolve(value: unknown): void {
@@ -32,29 +46,23 @@ export class Pending implements Deadline {
   /** The other side ended, or was not there. */
   reject(reason: ExitReason): void {
     this.drop();
-    this.#reject(callFailed(reason, this.#to));
+    this.#reject(callFailed(reason, this.shown));
   }
 
-  /** Fails the request after so many milliseconds; `giveUp` forgets it, so that a later reply is dropped. */
-  limit(timeoutMs: number, deadlines: Deadlines, giveUp: () => void): void {
-    this.#deadlines = deadlines;
-    this.#timeoutMs = timeoutMs;
-    this.#giveUp = giveUp;
-    deadlines.add(this, timeoutMs);
-  }
-
-  onTimeout(): void {
-    this.#giveUp?.();
-    const timeoutMs = this.#timeoutMs;
-    const error = new RuntimeError(ErrorCode.callTimeout, `no reply from ${this.#to} within ${timeoutMs} ms`, {
-      exitReason: ["timeout", ["call", this.#to, timeoutMs]],
+  override onTimeout(): void {
+    const record = this.#record;
+    record.pending?.delete(this.#ref); // a later reply is dropped
+    record.scheduler.signals.unwatch(this.#ref, this.target, record.pid);
+    const { shown, timeoutMs } = this;
+    const error = new RuntimeError(ErrorCode.callTimeout, `no reply from ${shown} within ${timeoutMs} ms`, {
+      exitReason: ["timeout", ["call", shown, timeoutMs]],
     });
     this.#reject(error);
   }
 
   /** The process that waited is gone: nobody resumes it. */
   drop(): void {
-    this.#deadlines?.delete(this);
+    this.#record.scheduler.deadlines.delete(this);
   }
 }
 

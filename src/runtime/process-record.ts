@@ -7,6 +7,7 @@ import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
+import type { SmallMap } from "../core/small-map.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import type { Pending } from "./pending.js";
 import type { Scheduler } from "./scheduler.js";
@@ -60,11 +61,12 @@ export class ProcessRecord {
 
   links: Set<Pid> | null = null;
   /** Who watches this process. */
-  watchers: Map<Ref, { readonly watcher: Pid; readonly shown: Pid | string }> | null = null;
-  monitors: Map<Ref, Monitor> | null = null;
+  watchers: SmallMap<Ref, { readonly watcher: Pid; readonly shown: Pid | string }> | null = null;
+  monitors: SmallMap<Ref, Monitor> | null = null;
   /** Who waits to hear how the start of this process went, until it has heard. */
   starter: From | null = null;
-  pending: Map<Ref, Pending> | null = null;
+  /** Requests that wait for their replies; each is also a monitor. */
+  pending: SmallMap<Ref, Pending> | null = null;
   /** The name it is registered under. */
   name: string | null = null;
   waiter: Waiter | null = null;

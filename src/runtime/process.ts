@@ -217,7 +217,7 @@ export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
-export { awaitReply, openRequest, replyTo } from "./requests.js";
+export { ask, awaitReply, openRequest, type Request, replyTo } from "./requests.js";
 export {
   acknowledge,
   type Placement,

@@ -1,11 +1,21 @@
 /** Requests: a message that is answered once, under a ref that is also a monitor. `call` and acknowledged starts use them. */
+
+import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { From } from "../core/messages.js";
 import { isPid, type Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { SmallMap } from "../core/small-map.js";
 import { current } from "./context.js";
 import { callFailed, Pending } from "./pending.js";
 import type { ProcessRecord } from "./process-record.js";
 import { checkDelay } from "./timers.js";
+
+/** A request that was opened: whom to answer, whom it went to, and the promise of the reply. */
+export interface Request {
+  readonly from: From;
+  readonly to: Pid;
+  readonly answered: Promise<unknown>;
+}
 
 /**
  * Opens a request: monitors `to` under a fresh ref that a reply can be sent to. Send the request next, then wait with
@@ -13,26 +23,58 @@ import { checkDelay } from "./timers.js";
  *
  * @throws RuntimeError `callFailed` with exit reason `noproc` if nobody is registered under the name `to`.
  */
-export function openRequest(to: Pid | string): {
-  readonly from: From;
-  readonly to: Pid;
-  readonly answered: Promise<unknown>;
-} {
+export function openRequest(to: Pid | string): Request {
   const record = current();
+  const target = targetOf(record, to);
+  const ref = record.scheduler.refs.next();
+  const pending = addPending(record, ref, target, to);
+  record.scheduler.signals.watch(record, ref, target, to);
+  return { from: { pid: record.pid, ref }, to: target, answered: pending.answered };
+}
+
+/**
+ * {@link openRequest}, send and {@link awaitReply} in one go, for requests of the form `[tag, pid, ref, first, second]`: what
+ * a call is made of, without the objects between the three steps.
+ *
+ * @throws RuntimeError as those, and `callFailed` if the caller asks itself: it could never answer.
+ */
+export function ask(
+  to: Pid | string,
+  tag: string,
+  first: unknown,
+  second: unknown,
+  timeoutMs: number,
+): Promise<unknown> {
+  const record = current();
+  const { scheduler, pid } = record;
+  const target = targetOf(record, to);
+  if (target === pid) {
+    throw new RuntimeError(ErrorCode.callFailed, `process ${pid} calls itself (${first}): it could never answer`, {
+      exitReason: ["calling_self", ["call", to]],
+    });
+  }
+  if (timeoutMs !== Number.POSITIVE_INFINITY) checkDelay(timeoutMs);
+  const ref = scheduler.refs.next();
+  const pending = addPending(record, ref, target, to);
+  scheduler.signals.watch(record, ref, target, to);
+  // Before the request goes: a port answers at once, and then there is nothing left to limit.
+  if (timeoutMs !== Number.POSITIVE_INFINITY) pending.limit(timeoutMs);
+  scheduler.send(pid, target, [tag, pid, ref, first, second]);
+  return pending.answered;
+}
+
+function targetOf(record: ProcessRecord, to: Pid | string): Pid {
   const target = isPid(to) ? to : record.scheduler.names.whereis(to);
   if (target === undefined) throw callFailed("noproc", to);
-  const ref = record.scheduler.refs.next();
-  const answered = pendingReply(record, ref, to);
-  record.scheduler.signals.monitor(record, ref, target, to);
-  return { from: { pid: record.pid, ref }, to: target, answered };
+  return target;
 }
 
 /** Makes the promise of the reply under `ref`. */
-export function pendingReply(record: ProcessRecord, ref: Ref, to: Pid | string): Promise<unknown> {
-  const pending = new Pending(to);
-  record.pending ??= new Map();
+export function addPending(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): Pending {
+  const pending = new Pending(record, ref, target, shown);
+  record.pending ??= new SmallMap();
   record.pending.set(ref, pending);
-  return pending.answered;
+  return pending;
 }
 
 /**
@@ -41,21 +83,11 @@ export function pendingReply(record: ProcessRecord, ref: Ref, to: Pid | string):
  * @throws RuntimeError `callTimeout` after `timeoutMs`, `callFailed` if the other side dies first. Uncaught, each ends the
  * caller with the reason OTP would give: `["timeout", …]`, or the server's reason in a tuple with the request.
  */
-export function awaitReply(
-  request: { readonly from: From; readonly to: Pid; readonly answered: Promise<unknown> },
-  timeoutMs: number,
-): Promise<unknown> {
+export function awaitReply(request: Request, timeoutMs: number): Promise<unknown> {
   if (timeoutMs === Number.POSITIVE_INFINITY) return request.answered;
   checkDelay(timeoutMs);
-  const record = current();
-  const { ref } = request.from;
-  record.pending?.get(ref)?.limit(timeoutMs, record.scheduler.deadlines, () => cancelRequest(record, ref));
+  current().pending?.get(request.from.ref)?.limit(timeoutMs);
   return request.answered;
-}
-
-function cancelRequest(record: ProcessRecord, ref: Ref): void {
-  record.pending?.delete(ref);
-  record.scheduler.signals.demonitor(record, ref);
 }
 
 /** Answers a request, once, from any process and at any time. An answer that nobody waits for any more is dropped. */

@@ -7,15 +7,14 @@
  *   timer, reply ──────┘                      └─► promise: held till settled, others run
  * ```
  *
- * A *slice* gives one process at most `messageBudget` messages, a *turn* runs slices for at most `turnBudgetMs`; then the
- * thread's timers and I/O have theirs. This is the BEAM's reduction counting at the only places JavaScript lets us stop:
+ * A *slice* gives one process at most `messageBudget` messages, a *turn* (`turns.ts`) runs slices for at most `turnBudgetMs`;
+ * then the thread's timers and I/O have theirs. This is the BEAM's reduction counting at the only places JavaScript lets us stop:
  * between messages. The slice has the only `catch` that turns an exception into an exit.
  */
 import type { Clock } from "../core/clock.js";
 import { Exit, type ExitReason, isNormalExit, toExitReason } from "../core/exit-reason.js";
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import { type Ref, RefSource } from "../core/ref.js";
-import { Ring } from "../core/ring.js";
 import { isThenable } from "../core/thenable.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import { context } from "./context.js";
@@ -34,6 +33,7 @@ import type { Cells } from "./shared.js";
 import { Signals } from "./signals.js";
 import { Timers } from "./timers.js";
 import { TurnEnd } from "./turn-end.js";
+import { Turns } from "./turns.js";
 import { Op } from "./wire.js";
 
 /** Between two looks at the clock inside a slice. */
@@ -58,16 +58,9 @@ export class Scheduler {
 
   readonly #budgets: Budgets;
   readonly #reporter: Reporter;
-  readonly #eager: boolean;
-  readonly #runQueue = new Ring<ProcessRecord>();
+  readonly #turns: Turns;
   readonly #turnEnd = new TurnEnd();
-  /** Its `then` is a microtask without the async resource that `queueMicrotask` makes: 0.2 µs of a call. */
-  readonly #soon = Promise.resolve();
   #serial = 0;
-  #inTurn = false;
-  #woken = false;
-  #windowEndMs = 0;
-  #sliceEndMs = 0;
 
   constructor(setup: SchedulerSetup) {
     this.thread = setup.thread;
@@ -80,10 +73,16 @@ export class Scheduler {
     this.refs = new RefSource(setup.thread);
     this.#budgets = setup.budgets;
     this.#reporter = setup.report;
-    this.#eager = setup.runsUserCode;
+    this.#turns = new Turns({
+      clock: setup.clock,
+      turnBudgetMs: setup.budgets.turnBudgetMs,
+      eager: setup.runsUserCode,
+      slice: (record) => this.#slice(record),
+      finish: () => this.#finishTurn(),
+    });
     this.signals = new Signals(this);
     this.timers = new Timers(this);
-    this.deadlines = new Deadlines(setup.clock);
+    this.deadlines = new Deadlines(setup.clock, () => this.#turns.wake());
   }
 
   // ---- starting ----
@@ -141,7 +140,7 @@ export class Scheduler {
   begin(thread: number, op: Op, sender: Pid | null): unknown[] | undefined {
     const outbox = this.router.outbox(thread);
     if (outbox === null) return undefined;
-    this.#wake();
+    this.#turns.wake();
     return outbox.begin(op, sender);
   }
 
@@ -176,9 +175,9 @@ export class Scheduler {
   deliverReply(to: Pid, ref: Ref, value: unknown): void {
     const record = this.processes.get(to);
     const pending = record?.pending?.get(ref);
-    if (record === undefined || pending === undefined) return; // too late: the caller has given up
-    record.pending?.delete(ref);
-    this.signals.demonitor(record, ref);
+    if (pending === undefined) return; // too late: the caller has given up
+    record?.pending?.delete(ref);
+    this.signals.unwatch(ref, pending.target, to);
     pending.resolve(value);
   }
 
@@ -194,67 +193,32 @@ export class Scheduler {
   // ---- turns ----
 
   enqueue(record: ProcessRecord): void {
-    if (record.queued) return;
-    record.queued = true;
-    this.#runQueue.push(record);
-    this.#wake();
+    this.#turns.enqueue(record);
   }
 
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
     this.router.connect(thread, link, (batch) => {
       this.signals.receive(batch);
-      this.#wake();
+      this.#turns.wake();
     });
-    this.#wake();
+    this.#turns.wake();
   }
 
   /** Runs `action` once when this turn, or what the event loop does now, is over: where writes are gathered. */
   afterTurn(action: () => void): void {
     this.#turnEnd.add(action);
-    this.#wake();
+    this.#turns.wake();
   }
 
-  #wake(): void {
-    if (this.#woken || this.#inTurn) return;
-    this.#woken = true;
-    // A process that comes back from an await runs on in a microtask. As long as the time of this turn lasts, go on
-    // there too: the next message is a microtask away, not a round of the event loop. After that, timers and I/O first.
-    if (this.#eager && this.clock.now() < this.#windowEndMs) this.#soon.then(this.#runOn);
-    else setImmediate(this.#runTurn);
-  }
-
-  readonly #runTurn = (): void => {
-    this.#windowEndMs = this.clock.now() + this.#budgets.turnBudgetMs;
-    this.#runOn();
-  };
-
-  readonly #runOn = (): void => {
-    this.#woken = false;
-    this.#inTurn = true;
-    const queue = this.#runQueue;
-    while (queue.size > 0) {
-      const record = queue.shift() as ProcessRecord; // the size was asked
-      record.queued = false;
-      if (record.exited) continue;
-      this.#sliceEndMs = this.#windowEndMs;
-      context.run(record, this.#slice, record);
-      if (record.exited || record.queued) continue;
-      if (
-        record.waiter !== null ? record.waiter.scanned < record.mailbox.size : !record.busy && record.mailbox.size > 0
-      ) {
-        record.queued = true;
-        queue.push(record);
-      }
-      if (this.clock.now() >= this.#windowEndMs) break;
-    }
+  #finishTurn(): boolean {
     this.#turnEnd.run(this.report);
+    this.deadlines.settle();
     this.router.flush(this.#refused);
-    this.#inTurn = false;
-    if (queue.size > 0 || this.router.isDirty) this.#wake();
-  };
+    return this.router.isDirty;
+  }
 
-  readonly #slice = (record: ProcessRecord): void => {
+  #slice(record: ProcessRecord): void {
     try {
       if (record.definition !== null) this.#boot(record);
       let budget = this.#budgets.messageBudget;
@@ -266,12 +230,12 @@ export class Scheduler {
         const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
         const held = message instanceof Data ? behaviour.data?.(message.data) : behaviour.handle(message);
         if (held !== undefined) return this.#hold(record, held);
-        if (budget % MESSAGES_PER_CLOCK_LOOK === 0 && this.clock.now() >= this.#sliceEndMs) return;
+        if (budget % MESSAGES_PER_CLOCK_LOOK === 0 && this.#turns.isOver()) return;
       }
     } catch (error) {
       this.end(record, error);
     }
-  };
+  }
 
   #boot(record: ProcessRecord): void {
     const { definition, args } = record;

@@ -9,6 +9,7 @@ import type { ExitReason } from "../core/exit-reason.js";
 import type { DownMessage, ExitMessage } from "../core/messages.js";
 import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { SmallMap } from "../core/small-map.js";
 import type { Definition } from "./behaviour.js";
 import { Births } from "./births.js";
 import { infoOf } from "./info.js";
@@ -51,7 +52,9 @@ export class Signals {
     claim?.(pid);
     // The parent's own half of link and monitor first: whatever happens to the child, its end finds them in place.
     if (parent !== null && options.link) addLink(parent, pid);
-    if (parent !== null && options.monitor !== null) addMonitor(parent, options.monitor, pid, pid);
+    // A start that is acknowledged is a request: its half of the monitor is part of that (`spawnRequest`).
+    if (parent !== null && options.monitor !== null && !options.acknowledge)
+      addMonitor(parent, options.monitor, pid, pid);
     scheduler.cells.countProcess(thread);
     const by = parent?.pid ?? null;
     if (local !== undefined) this.#begin(pid, by, local, args, options);
@@ -106,8 +109,15 @@ export class Signals {
   /** `shown` is what the DOWN message names: the pid, or the name the monitor was set on. */
   monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
     addMonitor(record, ref, target, shown);
+    this.watch(record, ref, target, shown);
+  }
+
+  /** The target's half of a monitor. Alone for requests, which are the other half themselves. */
+  watch(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
     const thread = threadOf(target);
     if (thread === this.#scheduler.thread) {
+      const watched = this.#scheduler.processes.get(target);
+      if (watched !== undefined) return addWatcher(watched, ref, record.pid, shown);
       if (this.waitsForBirth(target, Op.monitor, record.pid, ref, shown)) return;
       this.#monitored(target, record.pid, ref, shown);
     } else {
@@ -122,10 +132,15 @@ export class Signals {
     const monitor = record.monitors?.get(ref);
     if (monitor === undefined) return false;
     record.monitors?.delete(ref);
-    const thread = threadOf(monitor.target);
-    if (thread === this.#scheduler.thread) this.#scheduler.processes.get(monitor.target)?.watchers?.delete(ref);
-    else this.#scheduler.begin(thread, Op.demonitor, record.pid)?.push(monitor.target, ref);
+    this.unwatch(ref, monitor.target, record.pid);
     return true;
+  }
+
+  /** Undoes {@link watch}. */
+  unwatch(ref: Ref, target: Pid, watcher: Pid): void {
+    const thread = threadOf(target);
+    if (thread === this.#scheduler.thread) this.#scheduler.processes.get(target)?.watchers?.delete(ref);
+    else this.#scheduler.begin(thread, Op.demonitor, watcher)?.push(target, ref);
   }
 
   /** Sends an exit signal, as Erlang's `exit(Pid, Reason)`. */
@@ -159,12 +174,18 @@ export class Signals {
   #tellAll(record: ProcessRecord): void {
     const reason = record.exitReason;
     for (const to of record.links ?? []) this.#tellExit(to, record.pid, reason);
-    for (const [ref, { watcher, shown }] of record.watchers ?? []) this.#tellDown(watcher, ref, shown, reason);
-    for (const ref of [...(record.monitors?.keys() ?? [])]) this.demonitor(record, ref);
+    for (const [ref, { watcher, shown }] of record.watchers?.entries() ?? [])
+      this.#tellDown(watcher, ref, shown, reason);
+    for (const [ref, { target }] of record.monitors?.entries() ?? []) this.unwatch(ref, target, record.pid);
+    // Those who awaited in here are dead too: nobody resumes them.
+    for (const [ref, pending] of record.pending?.entries() ?? []) {
+      pending.drop();
+      this.unwatch(ref, pending.target, record.pid);
+    }
     record.links = null;
     record.watchers = null;
-    for (const pending of record.pending?.values() ?? []) pending.drop();
-    record.pending = null; // those who awaited in here are dead too: nobody resumes them
+    record.monitors = null;
+    record.pending = null;
     record.behaviour = null;
   }
 
@@ -173,9 +194,14 @@ export class Signals {
     for (const operation of this.#births.creatorGone(thread)) this.receive(operation);
     const there = (pid: Pid): boolean => threadOf(pid) === thread;
     for (const record of [...this.#scheduler.processes.values()]) {
-      for (const [ref, watch] of record.watchers ?? []) if (there(watch.watcher)) record.watchers?.delete(ref);
-      for (const [ref, monitor] of [...(record.monitors ?? [])]) {
-        if (there(monitor.target)) this.down(record.pid, ref, monitor.shown, "scheduler_down");
+      for (const [ref, { watcher }] of record.watchers?.entries() ?? []) {
+        if (there(watcher)) record.watchers?.delete(ref);
+      }
+      for (const [ref, { target, shown }] of [
+        ...(record.monitors?.entries() ?? []),
+        ...(record.pending?.entries() ?? []),
+      ]) {
+        if (there(target)) this.down(record.pid, ref, shown, "scheduler_down");
       }
       for (const pid of [...(record.links ?? [])]) {
         if (there(pid)) this.exited(record.pid, pid, "scheduler_down", true);
@@ -311,12 +337,14 @@ export class Signals {
   /** A monitor fires: it fails the request that waits under its ref, or becomes a message. */
   down(to: Pid, ref: Ref, shown: Pid | string, reason: ExitReason): void {
     const record = this.#scheduler.processes.get(to);
-    if (!record?.monitors?.delete(ref)) return; // demonitored while it was under way
+    if (record === undefined) return;
     const pending = record.pending?.get(ref);
     if (pending !== undefined) {
       record.pending?.delete(ref);
       pending.reject(reason);
-    } else this.#scheduler.deliver(record, { tag: "DOWN", ref, from: shown, reason } satisfies DownMessage);
+    } else if (record.monitors?.delete(ref)) {
+      this.#scheduler.deliver(record, { tag: "DOWN", ref, from: shown, reason } satisfies DownMessage);
+    } // else demonitored, or answered, while it was under way
   }
 
   // ---- sending signals ----
@@ -351,11 +379,11 @@ function addLink(record: ProcessRecord, to: Pid): void {
 }
 
 function addMonitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
-  record.monitors ??= new Map();
+  record.monitors ??= new SmallMap();
   record.monitors.set(ref, { target, shown });
 }
 
 function addWatcher(record: ProcessRecord, ref: Ref, watcher: Pid, shown: Pid | string): void {
-  record.watchers ??= new Map();
+  record.watchers ??= new SmallMap();
   record.watchers.set(ref, { watcher, shown });
 }

@@ -1,13 +1,12 @@
 /** Starting processes: here, on a chosen thread, with a link, a monitor, a name, or as a request that is acknowledged. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Definition } from "./behaviour.js";
 import { current } from "./context.js";
 import { claimName } from "./naming.js";
 import type { ProcessRecord } from "./process-record.js";
-import { pendingReply } from "./requests.js";
+import { addPending, type Request } from "./requests.js";
 
 /** A process function: an async function that is a whole process; see `receive`. */
 export type ProcessFunction<Args extends readonly unknown[]> = (...args: Args) => PromiseLike<unknown>;
@@ -66,12 +65,12 @@ export function spawnRequest(
   definition: Definition | string,
   args: readonly unknown[],
   options: StartOptions & { readonly link: boolean },
-): { readonly from: From; readonly to: Pid; readonly answered: Promise<unknown> } {
+): Request {
   const record = current();
   const ref = record.scheduler.refs.next();
   const to = start(definition, args, options, options.link, ref, true);
   // Nothing of the new process, not even its failure to start, has arrived yet: that takes a turn or a microtask.
-  return { from: { pid: record.pid, ref }, to, answered: pendingReply(record, ref, to) };
+  return { from: { pid: record.pid, ref }, to, answered: addPending(record, ref, to, to).answered };
 }
 
 /** Tells whoever started the calling process with {@link spawnRequest} how that went. Only the first word counts. */
@@ -91,18 +90,25 @@ function start<Args extends readonly unknown[]>(
   const record = current();
   const { scheduler } = record;
   // A definition's own arguments were checked where it is generic; from here on they are just what `boot` gets.
-  const definition = (typeof what === "function" ? functionDefinition(what) : what) as Definition | string;
-  const label = options.label ?? (typeof definition === "string" ? definition : definition.kind);
+  const isFunction = typeof what === "function";
+  const definition = (isFunction ? functionProcess : what) as Definition | string;
+  const label = options.label ?? (isFunction ? what.name || "process" : typeof what === "string" ? what : what.kind);
+  const bootArgs = isFunction ? [what, args] : args;
   const thread = threadFor(record, options.scheduler ?? "here");
   const name = options.name ?? null;
   const spawning = { link, monitor: monitorRef, label, name, acknowledge };
-  if (name === null) return scheduler.signals.spawn(record, thread, definition, args, spawning);
-  return scheduler.signals.spawn(record, thread, definition, args, spawning, (pid) => claimName(record, name, pid));
+  if (name === null) return scheduler.signals.spawn(record, thread, definition, bootArgs, spawning);
+  return scheduler.signals.spawn(record, thread, definition, bootArgs, spawning, (pid) => claimName(record, name, pid));
 }
 
-function functionDefinition<Args extends readonly unknown[]>(run: ProcessFunction<Args>): Definition<Args> {
-  return { kind: run.name || "process", boot: (...args) => processFunction(run, args) };
-}
+/** The definition of all processes that are a bare function: it and its arguments are what it boots with. */
+const functionProcess: Definition<readonly [ProcessFunction<readonly unknown[]>, readonly unknown[]]> = {
+  kind: "process function",
+  boot: (run, args) => processFunction(run, args),
+};
+
+/** Never called: such a process takes its messages itself. */
+const handle = (): void => {};
 
 /** The behaviour of a process that is one async function. */
 export function processFunction<Args extends readonly unknown[]>(
@@ -116,7 +122,7 @@ export function processFunction<Args extends readonly unknown[]>(
       `a process function must be async; "${run.name}" returned no promise`,
     );
   }
-  return { handle: () => {}, done };
+  return { handle, done };
 }
 
 function threadFor(record: ProcessRecord, placement: Placement): number {

@@ -18,6 +18,6 @@ export class TurnEnd {
         report({ tag: "notice", message: `at the end of a turn: ${formatReason(toExitReason(error))}` });
       }
     }
-    this.#actions.length = 0;
+    if (this.#actions.length > 0) this.#actions.length = 0; // a setter that costs even when there is nothing to do
   }
 }
