@@ -24,7 +24,15 @@ export {
 // The vocabulary
 export { ErrorCode, RuntimeError } from "./core/errors.js";
 export { type ErrorReason, type ExitReason, formatReason, isErrorReason, isNormalExit } from "./core/exit-reason.js";
-export { type DownMessage, type ExitMessage, type From, isDown, isExit } from "./core/messages.js";
+export {
+  type DownMessage,
+  type ExitMessage,
+  type From,
+  isDown,
+  isExit,
+  isTimeout,
+  type TimeoutMessage,
+} from "./core/messages.js";
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
 // The application
@@ -60,6 +68,7 @@ export {
   dictionary,
   exit,
   exitSignal,
+  hibernate,
   isPid,
   kill,
   link,
@@ -80,6 +89,7 @@ export {
   spawn,
   spawnLink,
   spawnMonitor,
+  startTimer,
   timeout,
   trapExit,
   unlink,

@@ -27,6 +27,17 @@ export function isExit(message: unknown): message is ExitMessage {
   return typeof message === "object" && message !== null && (message as { tag?: unknown }).tag === "EXIT";
 }
 
+/** A timer of `startTimer` fired. Erlang's `{timeout, TimerRef, Msg}`. */
+export interface TimeoutMessage {
+  readonly tag: "timeout";
+  readonly ref: Ref;
+  readonly message: unknown;
+}
+
+export function isTimeout(message: unknown): message is TimeoutMessage {
+  return typeof message === "object" && message !== null && (message as { tag?: unknown }).tag === "timeout";
+}
+
 /** Whom a late answer goes to: plain data, may be kept and sent on. OTP's `From`. */
 export interface From {
   readonly pid: Pid;

@@ -19,6 +19,7 @@ import {
   type Behaviour,
   cancelTimer,
   type Definition,
+  hibernate,
   notice,
   parent,
   replyTo,
@@ -207,6 +208,7 @@ class ServerProcess<S> implements Behaviour {
 
   #next(next: Next): void | PromiseLike<void> {
     if (next.continue !== undefined) return this.#continue(next.continue);
+    if (next.hibernate === true) hibernate();
     const { timeoutMs } = next;
     if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
     this.#idle = new IdleTimeout();

@@ -21,6 +21,8 @@ export interface Next {
   readonly timeoutMs?: number;
   /** Runs `handleContinue` with this at once, before the next message. Anything but `undefined`. */
   readonly continue?: unknown;
+  /** Gives back memory that is not needed while it waits: see `hibernate`. */
+  readonly hibernate?: boolean;
 }
 
 export class Ok<A = unknown> {

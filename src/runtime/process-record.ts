@@ -89,4 +89,14 @@ export class ProcessRecord {
     this.args = args;
     this.label = label;
   }
+
+  /** Frees what is empty. */
+  compact(): void {
+    if (this.mailbox.size === 0) this.mailbox.clear();
+    if (this.links?.size === 0) this.links = null;
+    if (this.watchers?.size === 0) this.watchers = null;
+    if (this.monitors?.size === 0) this.monitors = null;
+    if (this.pending?.size === 0) this.pending = null;
+    if (this.dictionary?.size === 0) this.dictionary = null;
+  }
 }

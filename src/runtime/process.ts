@@ -7,7 +7,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
-import { type ExitMessage, isDown, isExit } from "../core/messages.js";
+import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { isDefinition } from "./behaviour.js";
@@ -49,6 +49,14 @@ export function dictionary(): Map<unknown, unknown> {
   const record = current();
   record.dictionary ??= new Map();
   return record.dictionary;
+}
+
+/**
+ * Gives back what the calling process doesn't need while it waits: the room its mailbox once grew to, and tables that are
+ * empty. Erlang's `hibernate`, except that the call returns: there is no stack to throw away, and the heap is the thread's.
+ */
+export function hibernate(): void {
+  current().compact();
 }
 
 // ---- messages ----
@@ -159,6 +167,14 @@ export function kill(pid: Pid): void {
 /** Sends `message` to `to` in `delayMs` milliseconds. A name is looked up then; nobody there: nothing happens. */
 export function sendAfter(to: Pid | string, message: unknown, delayMs: number): Ref {
   return current().scheduler.timers.start(to, message, checkDelay(delayMs));
+}
+
+/**
+ * As {@link sendAfter}, but what arrives is a {@link TimeoutMessage} that carries the timer's ref: one that was under way when
+ * its timer was cancelled can be told from the next one. Erlang's `start_timer`.
+ */
+export function startTimer(to: Pid | string, message: unknown, delayMs: number): Ref {
+  return current().scheduler.timers.startTagged(to, message, checkDelay(delayMs));
 }
 
 /** Stops a timer of this thread; the milliseconds it had left, or `false` if it has fired. */

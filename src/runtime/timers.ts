@@ -1,6 +1,7 @@
-/** `sendAfter`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
+/** `sendAfter`, `startTimer`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
 
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { TimeoutMessage } from "../core/messages.js";
 import { isPid, type Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Scheduler } from "./scheduler.js";
@@ -22,10 +23,19 @@ export class Timers {
   }
 
   start(to: Pid | string, message: unknown, delayMs: number): Ref {
-    const ref = this.#scheduler.refs.next();
+    return this.#start(this.#scheduler.refs.next(), to, message, delayMs);
+  }
+
+  #start(ref: Ref, to: Pid | string, message: unknown, delayMs: number): Ref {
     const handle = setTimeout(this.#fire, delayMs, ref, to, message);
     this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs });
     return ref;
+  }
+
+  /** As {@link start}, and the message says which timer it is of. */
+  startTagged(to: Pid | string, message: unknown, delayMs: number): Ref {
+    const ref = this.#scheduler.refs.next();
+    return this.#start(ref, to, { tag: "timeout", ref, message } satisfies TimeoutMessage, delayMs);
   }
 
   /** Milliseconds that were left, or `false` if it has fired already or never was. */

@@ -86,7 +86,7 @@ function telling(owner: Pid, trap = false) {
       forget: (() => undefined) as never,
       exits: () => exit("oops"),
       continues: (arg: string, state) => reply("done", state, { continue: arg }),
-      idles: (timeoutMs: number, state) => reply("idle", state, { timeoutMs }),
+      idles: (timeoutMs: number, state) => reply("idle", state, { timeoutMs, hibernate: true }),
     },
     handleCast: {
       stopNow: (reason: unknown) => stop(reason),

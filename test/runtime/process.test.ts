@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isErrorReason } from "../../src/core/exit-reason.js";
-import { isDown, isExit } from "../../src/core/messages.js";
+import { isDown, isExit, isTimeout } from "../../src/core/messages.js";
+import type { Pid } from "../../src/core/pid.js";
 import {
+  cancelTimer,
   demonitor,
   exit,
+  hibernate,
   kill,
   link,
   monitor,
+  readTimer,
   receive,
   register,
   self,
@@ -16,6 +20,7 @@ import {
   spawn,
   spawnLink,
   spawnMonitor,
+  startTimer,
   timeout,
   trapExit,
   unregister,
@@ -120,5 +125,41 @@ test("a timer sends its message after the delay", async () => {
   await inline().run(async () => {
     sendAfter(self(), "late", 5);
     assert.equal(await receive(), "late");
+  });
+});
+
+test("the message of startTimer carries the timer's ref; a cancelled timer sends nothing", async () => {
+  await inline().run(async () => {
+    const gone = startTimer(self(), "gone", 1);
+    const left = cancelTimer(gone);
+    assert.ok(left !== false && left <= 1);
+    assert.equal(cancelTimer(gone), false);
+    const ref = startTimer(self(), { n: 1 }, 5);
+    assert.ok(Number(readTimer(ref)) <= 5);
+    const message = await receive();
+    assert.ok(isTimeout(message));
+    assert.deepEqual(message, { tag: "timeout", ref, message: { n: 1 } });
+    assert.equal(readTimer(ref), false);
+  });
+});
+
+test("a process that hibernates keeps its messages, links and monitors", async () => {
+  await inline().run(async () => {
+    const main = self();
+    const other = spawn(async () => {
+      const watched = await receive();
+      monitor(watched as Pid);
+      send(main, "ready");
+      hibernate();
+      send(main, await receive((message) => message === "kept"));
+      send(main, await receive(isDown));
+    }, []);
+    const watched = spawn(async () => await receive(), []);
+    send(other, watched);
+    assert.equal(await receive(), "ready");
+    send(other, "kept");
+    assert.equal(await receive(), "kept");
+    kill(watched);
+    assert.equal(((await receive(isDown)) as { reason: unknown }).reason, "killed");
   });
 });
