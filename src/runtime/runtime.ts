@@ -197,8 +197,7 @@ export class Runtime {
       workerData: data,
       transferList: peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
-      // Of a program given with `node --input-type=module -e`: a flag that is for that text, and no file may have.
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
+      ...threadFlags(),
     });
     const thread: Thread = { number, slot, worker, ready: false };
     this.#threads.set(number, thread);
@@ -264,6 +263,15 @@ export class Runtime {
     // If this one fails too, its exit comes back here and counts.
     this.#startThread(slot).catch(() => {});
   }
+}
+
+/**
+ * A program given with `node --input-type=module -e` has a flag that is for that text, and no file may have. Otherwise threads
+ * inherit all flags: handed over one by one, those of V8 (`--expose-gc`) would be refused.
+ */
+function threadFlags(): { readonly execArgv?: string[] } {
+  const isText = (flag: string): boolean => flag.startsWith("--input-type");
+  return process.execArgv.some(isText) ? { execArgv: process.execArgv.filter((flag) => !isText(flag)) } : {};
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {
