@@ -37,6 +37,7 @@ export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
 // The application
 export { type Application, type ApplicationOptions, application, type Mount } from "./endpoint/application.js";
+export type { DrainerOptions } from "./endpoint/drainer.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
 export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-spec.js";

@@ -90,6 +90,10 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     join.forward(frame);
   }
 
+  get channels(): readonly Pid[] {
+    return [...this.#joins.values()].map(({ pid }) => pid);
+  }
+
   closed(reason: ExitReason): void {
     if (!this.#port.isOpen) return;
     if (this.id !== null) this.topics.remove(this.id, this);

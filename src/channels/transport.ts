@@ -3,6 +3,7 @@
  * knows topics and channels. Both live on the I/O thread and hold plain data only: no user code runs there.
  */
 import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
 
 /** A message that many connections get: the transport frames it once and keeps the frame here. */
 export class SharedMessage {
@@ -29,8 +30,16 @@ export interface Transport {
 export interface ConnectionDriver {
   /** A message arrived. */
   receive(message: string | Uint8Array): void;
+  /** The processes that work for it, and end with it. */
+  readonly channels: readonly Pid[];
   /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. What comes after is ignored. */
   closed(reason: ExitReason): void;
+}
+
+/** An open connection, for whoever stops its server. */
+export interface Drainable {
+  /** Closes it with 1012. Answers the processes that worked for it, which now end. */
+  drain(): readonly Pid[];
 }
 
 /** What a client asked for when it connected. */

@@ -20,6 +20,7 @@ import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
 import type { MountManifest } from "./application.js";
+import { type DrainerOptions, drain } from "./drainer.js";
 
 export interface EndpointSetup {
   readonly mounts: readonly MountManifest[];
@@ -45,13 +46,17 @@ const HTTP_CLOSE_WAIT_MS = 1000;
 export class Endpoint {
   readonly #mounted: readonly Mounted[];
   readonly #host: string;
+  readonly #openPort: (handler: PortHandler, label: string) => Port;
   #server: Server | null = null;
   #ownsServer = false;
+  #stopping = false;
+  #stopped: Promise<void> | null = null;
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
   constructor({ mounts, topics, openPort, host }: EndpointSetup) {
     this.#host = host;
+    this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
@@ -69,7 +74,7 @@ export class Endpoint {
 
   /** Open connections of all sockets. */
   get connections(): number {
-    return this.#mounted.reduce((sum, { websockets }) => sum + websockets.size, 0);
+    return this.#mounted.reduce((sum, { websockets }) => sum + websockets.connections.size, 0);
   }
 
   /** Takes the upgrades of a server of the user's. Paths that are not ours are left to its other listeners. */
@@ -101,23 +106,29 @@ export class Endpoint {
     });
   }
 
-  /** Takes no more clients, and closes the connections it has with 1012: the stock client reconnects elsewhere. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no more clients, and closes the connections it has with 1012, batch by batch: the stock client reconnects elsewhere.
+   * Settles when their channels are gone, or the drainer's time is over.
+   */
+  stop(drainer: Required<DrainerOptions>): Promise<void> {
+    this.#stopped ??= this.#stop(drainer);
+    return this.#stopped;
+  }
+
+  async #stop(options: Required<DrainerOptions>): Promise<void> {
+    this.#stopping = true;
     const server = this.#server;
-    server?.off("upgrade", this.#onUpgrade);
-    for (const { websockets } of this.#mounted) websockets.closeAll(1012);
+    if (!this.#ownsServer) server?.off("upgrade", this.#onUpgrade);
+    const closed = server !== null && this.#ownsServer && server.listening ? close(server) : undefined;
     for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
     this.#connecting.clear();
-    if (server === null || !this.#ownsServer || !server.listening) return;
-    await new Promise<void>((resolve) => {
-      // One that has never sent a request is not idle to Node.js, which would wait for it for ever: browsers have such.
-      const timer = setTimeout(() => server.closeAllConnections(), HTTP_CLOSE_WAIT_MS);
-      server.close(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      server.closeIdleConnections();
-    });
+    const connections = this.#mounted.flatMap(({ websockets }) => [...websockets.connections]);
+    await drain({ connections, options, openPort: this.#openPort });
+    for (const { websockets } of this.#mounted) websockets.stop();
+    // One that has never sent a request is not idle to Node.js, which would wait for it for ever: browsers have such.
+    const timer = setTimeout(() => server?.closeAllConnections(), HTTP_CLOSE_WAIT_MS);
+    if (closed === undefined) clearTimeout(timer);
+    await closed?.finally(() => clearTimeout(timer));
   }
 
   /** Of our own server: requests that are no upgrades. */
@@ -137,6 +148,7 @@ export class Endpoint {
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
+      if (this.#stopping) return refuse(socket, 503, STATUS_CODES[503]);
       const params = decodeQuery(query);
       if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
@@ -190,6 +202,14 @@ export class Endpoint {
         return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
+}
+
+/** Listens no more; settles when the last connection is closed. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
 }
 
 function headersOf(request: IncomingMessage, wanted: (name: string) => boolean): Headers {

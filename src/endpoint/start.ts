@@ -16,7 +16,9 @@ import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
 import { type ApplicationManifest, services } from "./application.js";
+import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint } from "./endpoint.js";
+import { stopOnSignals } from "./stop-on-signals.js";
 
 export interface StartOptions extends RuntimeOptions {
   /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
@@ -27,6 +29,13 @@ export interface StartOptions extends RuntimeOptions {
   readonly server?: Server;
   /** The host your visitors know the application by; see `checkOrigin`. @defaultValue `"localhost"` */
   readonly host?: string;
+  /** How the connections are closed when it stops. */
+  readonly drainer?: DrainerOptions;
+  /**
+   * Whether SIGTERM and SIGINT stop the application, after which the signal ends the program, unless others listen to it too. A
+   * second one does not wait. @defaultValue `true` with a port of its own, `false` with a server of yours
+   */
+  readonly stopOnSignals?: boolean;
   /** Milliseconds the supervision tree may take to stop before its threads are ended. @defaultValue 30000 */
   readonly shutdownMs?: number;
 }
@@ -34,6 +43,15 @@ export interface StartOptions extends RuntimeOptions {
 const DEFAULT_SHUTDOWN_MS = 30_000;
 /** The longest delay Node.js timers take. */
 const MAX_SHUTDOWN_MS = 2_147_483_647;
+
+interface AppParts {
+  readonly runtime: Runtime;
+  readonly endpoint: Endpoint;
+  readonly root: Pid;
+  readonly port: number | undefined;
+  readonly shutdownMs: number;
+  readonly drainer: Required<DrainerOptions>;
+}
 
 /** A running application. */
 export class App {
@@ -46,13 +64,15 @@ export class App {
   readonly #endpoint: Endpoint;
   readonly #root: Pid;
   readonly #shutdownMs: number;
+  readonly #drainer: Required<DrainerOptions>;
   #stopping: Promise<void> | null = null;
 
-  constructor(runtime: Runtime, endpoint: Endpoint, root: Pid, port: number | undefined, shutdownMs: number) {
+  constructor({ runtime, endpoint, root, port, shutdownMs, drainer }: AppParts) {
     this.#runtime = runtime;
     this.#endpoint = endpoint;
     this.#root = root;
     this.#shutdownMs = shutdownMs;
+    this.#drainer = drainer;
     this.port = port;
     this.stopped = runtime.stopped;
     const watch = runtime.openPort(
@@ -60,7 +80,8 @@ export class App {
       "application watch",
     );
     watch.monitor(root);
-    void runtime.stopped.then(() => this.#endpoint.stop());
+    // When the runtime had to stop by itself, there is no channel left to wait for.
+    void runtime.stopped.then(() => this.#endpoint.stop({ ...drainer, timeoutMs: 0 }));
   }
 
   /** Open connections. */
@@ -113,14 +134,17 @@ export class App {
     return this.#runtime.asHost(action);
   }
 
-  /** Stops in order: no new clients, connections closed with 1012, children in reverse order of their start, threads. */
+  /**
+   * Stops in order: no new clients; connections closed with 1012, in batches, until their channels are gone (`drainer`);
+   * children in reverse order of their start (`shutdownMs`); threads.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop("stopped");
     return this.#stopping;
   }
 
   async #stop(reason: string): Promise<void> {
-    await this.#endpoint.stop();
+    await this.#endpoint.stop(this.#drainer);
     await this.#stopRoot();
     await this.#runtime.stop(reason);
   }
@@ -162,6 +186,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   }
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
+  const drainer = resolveDrainerOptions(options.drainer ?? {});
   const runtime = await Runtime.start(url, services, options);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
@@ -181,7 +206,9 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    return new App(runtime, endpoint, started[1], bound, shutdownMs);
+    const app = new App({ runtime, endpoint, root: started[1], port: bound, shutdownMs, drainer });
+    if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
+    return app;
   } catch (error) {
     await runtime.stop(String(error));
     throw error;

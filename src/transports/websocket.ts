@@ -9,9 +9,10 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Server, WebSocket, WebSocketServer } from "ws";
-import type { ConnectionDriver, SharedMessage, Transport } from "../channels/transport.js";
+import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
 import { gather } from "./websocket-frame.js";
 
 export interface WebSocketOptions {
@@ -87,8 +88,8 @@ export class WebSocketMount {
   }
 
   /** Open connections. */
-  get size(): number {
-    return this.#open.size;
+  get connections(): ReadonlySet<Drainable> {
+    return this.#open;
   }
 
   /** Completes a handshake that was found to be fine, and drives `open`'s connection until it ends. */
@@ -134,10 +135,9 @@ export class WebSocketMount {
     });
   }
 
-  /** Closes all connections with a close code, and no longer watches them. */
-  closeAll(code: number): void {
+  /** No longer watches for idle connections. */
+  stop(): void {
     clearInterval(this.#sweep);
-    for (const transport of this.#open) transport.end(code, "", ["shutdown", "draining"]);
   }
 
   readonly #closeIdle = (): void => {
@@ -151,7 +151,7 @@ export class WebSocketMount {
 /** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length. */
 const SWEEPS_PER_TIMEOUT = 4;
 
-class WebSocketTransport implements Transport {
+class WebSocketTransport implements Transport, Drainable {
   readonly name = "websocket";
   heardAt: number;
   driver: ConnectionDriver | null = null;
@@ -199,6 +199,12 @@ class WebSocketTransport implements Transport {
   end(code: number, reason: string, exit: ExitReason): void {
     this.close(code, reason);
     this.driver?.closed(exit);
+  }
+
+  drain(): readonly Pid[] {
+    const channels = this.driver?.channels ?? [];
+    this.end(1012, "", ["shutdown", "draining"]);
+    return channels;
   }
 
   #queue(message: string | Uint8Array | SharedMessage): void {
