@@ -49,6 +49,27 @@ export type { GroupMessage } from "./otp/pg-service.js";
 export { type Proc, proc } from "./otp/proc.js";
 export { error, ignore, noreply, ok, reply, stop } from "./otp/results.js";
 export type { StartResult } from "./otp/start.js";
+export { type StateMachine, stateMachine } from "./otp/state-machine.js";
+export {
+  eventTimeout,
+  genericTimeout,
+  hibernate,
+  type MachineAction,
+  nextEvent,
+  postpone,
+  stateTimeout,
+} from "./otp/state-machine-actions.js";
+export type { MachineEvent, StateEvent } from "./otp/state-machine-events.js";
+export {
+  keepState,
+  keepStateAndData,
+  type MachineInit,
+  nextState,
+  repeatState,
+  repeatStateAndData,
+  type StateResult,
+  stopAndReply,
+} from "./otp/state-machine-results.js";
 export { type Supervisor, supervisor } from "./otp/supervisor.js";
 export {
   countChildren,

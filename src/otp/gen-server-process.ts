@@ -8,7 +8,6 @@
  *   anything else ──► handleInfo ──────────┘           stop ─► throws Exit, and so comes back as terminate(reason)
  * ```
  */
-import { inspect } from "node:util";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type From, isExit } from "../core/messages.js";
@@ -27,6 +26,7 @@ import {
   send,
   sendAfter,
 } from "../runtime/process.js";
+import { badReturn, show } from "./bad-return.js";
 import { CALL, CAST, STOP } from "./gen-server-calls.js";
 import {
   ALLOWED_FROM_CALL,
@@ -51,6 +51,9 @@ export interface Callbacks<S> {
   readonly terminate: ((reason: ExitReason, state: S) => unknown) | undefined;
 }
 
+/** The first half of the exit reason after a bad return, OTP's. */
+const BAD_RETURN = "bad_return_value";
+
 /** What the idle timer sends. One that was overtaken by another message is not the current one, and is dropped. */
 class IdleTimeout {}
 
@@ -67,7 +70,7 @@ function initialized<S>(callbacks: Callbacks<S>, result: InitResult<S>): Behavio
   if (result instanceof Failure) return initFail(["error", result.reason], "normal");
   if (result instanceof Ignore) return initFail(["ignore"], "normal");
   if (result instanceof Reply || result instanceof NoReply) {
-    return badReturn("init", result, "the state, ok(state, next?), ignore(), stop(reason), error(reason)");
+    return badReturn(BAD_RETURN, "init", result, "the state, ok(state, next?), ignore(), stop(reason), error(reason)");
   }
   return new ServerProcess(callbacks, result, undefined);
 }
@@ -154,7 +157,7 @@ class ServerProcess<S> implements Behaviour {
       return this.#done(result.second, result.next);
     }
     if (result instanceof NoReply) return this.#done(result.value, result.next);
-    if (!(result instanceof Stop)) return badReturn(`handleCall "${event}"`, result, ALLOWED_FROM_CALL);
+    if (!(result instanceof Stop)) return badReturn(BAD_RETURN, `handleCall "${event}"`, result, ALLOWED_FROM_CALL);
     const { options } = result;
     if (options !== undefined && "reply" in options) this.#lastReply = { from, value: options.reply };
     return this.#stop(result.reason, options?.state);
@@ -196,7 +199,7 @@ class ServerProcess<S> implements Behaviour {
     if (result === undefined) return;
     if (result instanceof NoReply) return this.#done(result.value, result.next);
     if (result instanceof Stop) return this.#stop(result.reason, result.options?.state);
-    return badReturn(event === undefined ? callback : `${callback} "${event}"`, result, ALLOWED_FROM_CAST);
+    return badReturn(BAD_RETURN, event === undefined ? callback : `${callback} "${event}"`, result, ALLOWED_FROM_CAST);
   }
 
   // ---- results ----
@@ -232,24 +235,4 @@ class ServerProcess<S> implements Behaviour {
 function unknownEvent(callback: string, event: string, known: ReadonlyMap<string, unknown>): never {
   const list = known.size === 0 ? "none" : [...known.keys()].join(", ");
   throw new RuntimeError(ErrorCode.unknownEvent, `${callback} knows no event "${event}"; it has ${list}`);
-}
-
-/** The process exits as in OTP, with the value alone as its reason; what was expected goes to the report. */
-function badReturn(callback: string, value: unknown, allowed: string): never {
-  const message = `${callback} returned ${show(value)}; allowed: ${allowed}`;
-  notice(message);
-  throw new RuntimeError(ErrorCode.badReturn, message, { exitReason: ["bad_return_value", plain(value)] });
-}
-
-/** A value as it can be in an exit reason, which is plain data: what cannot be copied is described. */
-function plain(value: unknown): unknown {
-  try {
-    return structuredClone(value);
-  } catch {
-    return show(value);
-  }
-}
-
-function show(value: unknown): string {
-  return inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY });
 }
