@@ -1,6 +1,6 @@
 /**
- * The endpoint: an HTTP server whose upgrade requests go to the mounted sockets. On the I/O thread; nothing of the user's
- * runs here but what he put into a server of his own.
+ * The endpoint: an HTTP server whose upgrade requests go to the mounted sockets, and whose long polls, too
+ * (`longpoll-route.ts`). On the I/O thread; nothing of the user's runs here but what he put into a server of his own.
  *
  * An upgrade goes through: path, query, origin, subprotocols, handshake, `connect` (on a scheduler). Each failure has its
  * status.
@@ -9,7 +9,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import { resolveVersions } from "../channels/choose-serializer.js";
-import type { ConnectInfo, Headers } from "../channels/transport.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -20,6 +19,9 @@ import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
 import type { MountManifest } from "./application.js";
+import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
+import { interceptRequests } from "./intercept.js";
+import { LongPollRoute } from "./longpoll-route.js";
 
 export interface EndpointSetup {
   readonly mounts: readonly MountManifest[];
@@ -44,9 +46,12 @@ const HTTP_CLOSE_WAIT_MS = 1000;
 
 export class Endpoint {
   readonly #mounted: readonly Mounted[];
+  readonly #longPolls: readonly LongPollRoute[];
   readonly #host: string;
   #server: Server | null = null;
   #ownsServer = false;
+  /** Gives the requests of a server of the user's back to it. */
+  #release: () => void = () => {};
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
@@ -54,6 +59,7 @@ export class Endpoint {
     this.#host = host;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
+    const afterTurn = (action: () => void): void => port.afterTurn(action);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
       if (websocket === false) return [];
       const serializers = websocket.versions === undefined ? {} : { serializers: resolveVersions(websocket.versions) };
@@ -62,20 +68,28 @@ export class Endpoint {
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
         acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...serializers }),
-        websockets: new WebSocketMount(websocket, (action) => port.afterTurn(action)),
+        websockets: new WebSocketMount(websocket, afterTurn),
       };
+    });
+    this.#longPolls = mounts.flatMap((manifest) => {
+      const { longpoll } = manifest;
+      return longpoll === false ? [] : new LongPollRoute({ manifest, longpoll, topics, openPort, afterTurn, host });
     });
   }
 
-  /** Open connections of all sockets. */
+  /** Open connections of all sockets; a long-poll session is one. */
   get connections(): number {
-    return this.#mounted.reduce((sum, { websockets }) => sum + websockets.size, 0);
+    const websockets = this.#mounted.reduce((sum, { websockets }) => sum + websockets.size, 0);
+    return this.#longPolls.reduce((sum, { mount }) => sum + mount.size, websockets);
   }
 
-  /** Takes the upgrades of a server of the user's. Paths that are not ours are left to its other listeners. */
+  /**
+   * Takes the upgrades and the long polls of a server of the user's. Paths that are not ours are left to its other listeners,
+   * whether those were there first or not.
+   */
   attach(server: Server): void {
-    this.#server = server;
-    server.on("upgrade", this.#onUpgrade);
+    this.#takeUpgrades(server);
+    if (this.#longPolls.length > 0) this.#release = interceptRequests(server, this.#takeLongPoll);
   }
 
   /**
@@ -87,7 +101,7 @@ export class Endpoint {
   listen(port: number, address: string | undefined): Promise<number> {
     const server = createServer(this.#onRequest);
     this.#ownsServer = true;
-    this.attach(server);
+    this.#takeUpgrades(server);
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
         const taken = error.code === "EADDRINUSE";
@@ -105,7 +119,9 @@ export class Endpoint {
   async stop(): Promise<void> {
     const server = this.#server;
     server?.off("upgrade", this.#onUpgrade);
+    this.#release();
     for (const { websockets } of this.#mounted) websockets.closeAll(1012);
+    for (const { mount } of this.#longPolls) mount.stop();
     for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
     this.#connecting.clear();
     if (server === null || !this.#ownsServer || !server.listening) return;
@@ -120,8 +136,19 @@ export class Endpoint {
     });
   }
 
+  #takeUpgrades(server: Server): void {
+    this.#server = server;
+    server.on("upgrade", this.#onUpgrade);
+  }
+
+  readonly #takeLongPoll = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { path, query } = splitTarget(request.url ?? "/");
+    return this.#longPolls.some((route) => route.take(request, response, path, query));
+  };
+
   /** Of our own server: requests that are no upgrades. */
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#takeLongPoll(request, response)) return;
     const { path } = splitTarget(request.url ?? "/");
     if (this.#mounted.some(({ pattern }) => matchPath(pattern, path) !== undefined)) {
       response.writeHead(400).end(handshakeProblem(request));
@@ -155,7 +182,7 @@ export class Endpoint {
     path: string,
     query: string,
   ): Promise<void> {
-    const secure = (request.socket as { encrypted?: boolean }).encrypted === true; // only TLS sockets have it
+    const secure = isSecure(request);
     const address = requestAddress(request.headers.host, secure);
     if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403);
     const negotiated = negotiate(request.headers["sec-websocket-protocol"], subprotocols, withToken);
@@ -163,21 +190,12 @@ export class Endpoint {
     if (negotiated.tag === "bad_token") return refuse(socket, 500, STATUS_CODES[500]);
     const problem = handshakeProblem(request);
     if (problem !== undefined) return refuse(socket, 400, problem);
-    const info: ConnectInfo = {
-      peer: { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 },
-      uri: { scheme: secure ? "https" : "http", host: address.host, path, query },
-      userAgent: request.headers["user-agent"] ?? null,
-      xHeaders: headersOf(request, (name) => name.startsWith("x-")),
-      traceContextHeaders: headersOf(request, (name) => name === "traceparent" || name === "tracestate"),
-      secWebSocketHeaders: headersOf(request, (name) => name.startsWith("sec-websocket-")),
+    const info = connectInfoOf({
+      ...{ request, secure, host: address.host, path, query, custom: connectInfo },
       authToken: negotiated.authToken,
-      custom: connectInfo,
-    };
-    const { vsn } = params;
-    // A vsn that is no string (`vsn[x]=1`) is a version nobody speaks.
-    const version = vsn === undefined || typeof vsn === "string" ? vsn : "";
+    });
     this.#connecting.add(socket);
-    const outcome = await acceptor.connect({ params, info }, version);
+    const outcome = await acceptor.connect({ params, info }, versionOf(params.vsn));
     if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
@@ -190,14 +208,6 @@ export class Endpoint {
         return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
-}
-
-function headersOf(request: IncomingMessage, wanted: (name: string) => boolean): Headers {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (wanted(name) && value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return headers;
 }
 
 /** Answers an upgrade with an ordinary response, and closes. */
