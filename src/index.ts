@@ -36,7 +36,14 @@ export {
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
 // The application
-export { type Application, type ApplicationOptions, application, type Mount } from "./endpoint/application.js";
+export {
+  type Application,
+  type ApplicationOptions,
+  application,
+  type LongPollMountOptions,
+  type Mount,
+  type WebSocketMountOptions,
+} from "./endpoint/application.js";
 export type { DrainerOptions } from "./endpoint/drainer.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
@@ -53,7 +60,6 @@ export { type StateMachine, stateMachine } from "./otp/state-machine.js";
 export {
   eventTimeout,
   genericTimeout,
-  hibernate,
   type MachineAction,
   nextEvent,
   postpone,

@@ -5,10 +5,13 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 
-/** A message that many connections get: the transport frames it once and keeps the frame here. */
+/** A message that many connections get: each transport puts it into its own form once and keeps that here. */
 export class SharedMessage {
   readonly message: string | Uint8Array;
+  /** As a WebSocket frame. */
   framed: Uint8Array | null = null;
+  /** As a JSON string, for long poll. */
+  quoted: string | null = null;
 
   constructor(message: string | Uint8Array) {
     this.message = message;

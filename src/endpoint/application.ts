@@ -12,6 +12,7 @@ import { pgService } from "../otp/pg-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
+import type { LongPollOptions } from "../transports/longpoll.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
@@ -22,6 +23,14 @@ export interface Mount {
   readonly socket: UserSocket;
   /** Options of its WebSocket transport; `false`: it has none. */
   readonly websocket?: false | WebSocketMountOptions;
+  /**
+   * Options of its long-poll transport, `true` for the defaults; `false`: it has none. For clients behind something that lets
+   * no WebSocket through: the stock client falls back to it by itself, with its option `longPollFallbackMs`. `connect` is told
+   * the same as over a WebSocket, where `authToken` is the header `x-phoenix-authtoken`. Several runtimes behind one address
+   * need sticky routing, as sessions live in one.
+   * @defaultValue `false`
+   */
+  readonly longpoll?: boolean | LongPollMountOptions;
   /**
    * Which origins browsers may connect from: `true` the endpoint's own `host`, `"conn"` the host, scheme and port of the
    * request itself, a list like `["https://example.com", "//*.example.com"]`, `false` any.
@@ -43,6 +52,15 @@ export interface WebSocketMountOptions extends WebSocketOptions {
   readonly subprotocols?: readonly string[];
 }
 
+export interface LongPollMountOptions extends LongPollOptions {
+  /** Path below the mount. @defaultValue `"/longpoll"` */
+  readonly path?: string;
+  /** Versions of the wire protocol, the first that fits wins. @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0` */
+  readonly versions?: readonly VersionChoice[];
+  /** Which origins browsers may poll from; every request is checked. @defaultValue the mount's `checkOrigin` */
+  readonly checkOrigin?: NonNullable<Mount["checkOrigin"]>;
+}
+
 export interface ApplicationOptions extends Omit<SupervisorOptions, "children"> {
   /** Mount path → socket, or socket with options. */
   readonly sockets?: Readonly<Record<string, UserSocket | Mount>>;
@@ -55,6 +73,7 @@ export interface MountManifest {
   readonly path: string;
   readonly socket: SocketManifest;
   readonly websocket: NonNullable<Mount["websocket"]>;
+  readonly longpoll: false | LongPollMountOptions;
   readonly checkOrigin: NonNullable<Mount["checkOrigin"]>;
   readonly authToken: boolean;
   readonly connectInfo: Readonly<Record<string, unknown>>;
@@ -84,10 +103,11 @@ export class Application {
   describe(keyOf: (definition: Definition) => string): ApplicationManifest {
     const mounts = Object.entries(this.sockets).map(([path, mount]) => {
       const { socket, websocket = {}, checkOrigin = true, authToken = false, connectInfo = {} } = mount;
+      const longpoll = mount.longpoll === true ? {} : (mount.longpoll ?? false);
       if (!path.startsWith("/")) {
         throw new RuntimeError(ErrorCode.badOption, `bad socket path "${path}": it must begin with a slash`);
       }
-      return { path, socket: socket.describe(keyOf), websocket, checkOrigin, authToken, connectInfo };
+      return { path, socket: socket.describe(keyOf), websocket, longpoll, checkOrigin, authToken, connectInfo };
     });
     const { sockets: _sockets, children: _children, ...flags } = this.#options;
     const children = this.children.map((child) => {

@@ -1,6 +1,6 @@
 /**
- * The endpoint: an HTTP server whose upgrade requests go to the mounted sockets. On the I/O thread; nothing of the user's
- * runs here but what he put into a server of his own.
+ * The endpoint: an HTTP server whose upgrade requests go to the mounted sockets, and whose long polls, too
+ * (`longpoll-route.ts`). On the I/O thread; nothing of the user's runs here but what he put into a server of his own.
  *
  * An upgrade goes through: path, query, origin, subprotocols, handshake, `connect` (on a scheduler). Each failure has its
  * status.
@@ -9,7 +9,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import { resolveVersions } from "../channels/choose-serializer.js";
-import type { ConnectInfo, Headers } from "../channels/transport.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -20,7 +19,10 @@ import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
 import type { MountManifest } from "./application.js";
+import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 import { type DrainerOptions, drain } from "./drainer.js";
+import { interceptRequests } from "./intercept.js";
+import { LongPollRoute } from "./longpoll-route.js";
 
 export interface EndpointSetup {
   readonly mounts: readonly MountManifest[];
@@ -45,12 +47,15 @@ const HTTP_CLOSE_WAIT_MS = 1000;
 
 export class Endpoint {
   readonly #mounted: readonly Mounted[];
+  readonly #longPolls: readonly LongPollRoute[];
   readonly #host: string;
   readonly #openPort: (handler: PortHandler, label: string) => Port;
   #server: Server | null = null;
   #ownsServer = false;
   #stopping = false;
   #stopped: Promise<void> | null = null;
+  /** Gives the requests of a server of the user's back to it. */
+  #release: () => void = () => {};
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
@@ -59,6 +64,7 @@ export class Endpoint {
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
+    const afterTurn = (action: () => void): void => port.afterTurn(action);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
       if (websocket === false) return [];
       const serializers = websocket.versions === undefined ? {} : { serializers: resolveVersions(websocket.versions) };
@@ -67,20 +73,28 @@ export class Endpoint {
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
         acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...serializers }),
-        websockets: new WebSocketMount(websocket, (action) => port.afterTurn(action)),
+        websockets: new WebSocketMount(websocket, afterTurn),
       };
+    });
+    this.#longPolls = mounts.flatMap((manifest) => {
+      const { longpoll } = manifest;
+      return longpoll === false ? [] : new LongPollRoute({ manifest, longpoll, topics, openPort, afterTurn, host });
     });
   }
 
-  /** Open connections of all sockets. */
+  /** Open connections of all sockets; a long-poll session is one. */
   get connections(): number {
-    return this.#mounted.reduce((sum, { websockets }) => sum + websockets.connections.size, 0);
+    const websockets = this.#mounted.reduce((sum, { websockets }) => sum + websockets.connections.size, 0);
+    return this.#longPolls.reduce((sum, { mount }) => sum + mount.sessions.size, websockets);
   }
 
-  /** Takes the upgrades of a server of the user's. Paths that are not ours are left to its other listeners. */
+  /**
+   * Takes the upgrades and the long polls of a server of the user's. Paths that are not ours are left to its other listeners,
+   * whether those were there first or not.
+   */
   attach(server: Server): void {
-    this.#server = server;
-    server.on("upgrade", this.#onUpgrade);
+    this.#takeUpgrades(server);
+    if (this.#longPolls.length > 0) this.#release = interceptRequests(server, this.#takeLongPoll);
   }
 
   /**
@@ -92,7 +106,7 @@ export class Endpoint {
   listen(port: number, address: string | undefined): Promise<number> {
     const server = createServer(this.#onRequest);
     this.#ownsServer = true;
-    this.attach(server);
+    this.#takeUpgrades(server);
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
         const taken = error.code === "EADDRINUSE";
@@ -118,21 +132,36 @@ export class Endpoint {
   async #stop(options: Required<DrainerOptions>): Promise<void> {
     this.#stopping = true;
     const server = this.#server;
+    for (const { mount } of this.#longPolls) mount.letNobodyIn();
     if (!this.#ownsServer) server?.off("upgrade", this.#onUpgrade);
     const closed = server !== null && this.#ownsServer && server.listening ? close(server) : undefined;
     for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
     this.#connecting.clear();
-    const connections = this.#mounted.flatMap(({ websockets }) => [...websockets.connections]);
-    await drain({ connections, options, openPort: this.#openPort });
+    const websockets = this.#mounted.flatMap(({ websockets }) => [...websockets.connections]);
+    const sessions = this.#longPolls.flatMap(({ mount }) => [...mount.sessions.values()]);
+    await drain({ connections: [...websockets, ...sessions], options, openPort: this.#openPort });
+    this.#release();
     for (const { websockets } of this.#mounted) websockets.stop();
+    for (const { mount } of this.#longPolls) mount.stop();
     // One that has never sent a request is not idle to Node.js, which would wait for it for ever: browsers have such.
     const timer = setTimeout(() => server?.closeAllConnections(), HTTP_CLOSE_WAIT_MS);
     if (closed === undefined) clearTimeout(timer);
     await closed?.finally(() => clearTimeout(timer));
   }
 
+  #takeUpgrades(server: Server): void {
+    this.#server = server;
+    server.on("upgrade", this.#onUpgrade);
+  }
+
+  readonly #takeLongPoll = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { path, query } = splitTarget(request.url ?? "/");
+    return this.#longPolls.some((route) => route.take(request, response, path, query));
+  };
+
   /** Of our own server: requests that are no upgrades. */
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#takeLongPoll(request, response)) return;
     const { path } = splitTarget(request.url ?? "/");
     if (this.#mounted.some(({ pattern }) => matchPath(pattern, path) !== undefined)) {
       response.writeHead(400).end(handshakeProblem(request));
@@ -167,7 +196,7 @@ export class Endpoint {
     path: string,
     query: string,
   ): Promise<void> {
-    const secure = (request.socket as { encrypted?: boolean }).encrypted === true; // only TLS sockets have it
+    const secure = isSecure(request);
     const address = requestAddress(request.headers.host, secure);
     if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403);
     const negotiated = negotiate(request.headers["sec-websocket-protocol"], subprotocols, withToken);
@@ -175,21 +204,12 @@ export class Endpoint {
     if (negotiated.tag === "bad_token") return refuse(socket, 500, STATUS_CODES[500]);
     const problem = handshakeProblem(request);
     if (problem !== undefined) return refuse(socket, 400, problem);
-    const info: ConnectInfo = {
-      peer: { address: request.socket.remoteAddress ?? "", port: request.socket.remotePort ?? 0 },
-      uri: { scheme: secure ? "https" : "http", host: address.host, path, query },
-      userAgent: request.headers["user-agent"] ?? null,
-      xHeaders: headersOf(request, (name) => name.startsWith("x-")),
-      traceContextHeaders: headersOf(request, (name) => name === "traceparent" || name === "tracestate"),
-      secWebSocketHeaders: headersOf(request, (name) => name.startsWith("sec-websocket-")),
+    const info = connectInfoOf({
+      ...{ request, secure, host: address.host, path, query, custom: connectInfo },
       authToken: negotiated.authToken,
-      custom: connectInfo,
-    };
-    const { vsn } = params;
-    // A vsn that is no string (`vsn[x]=1`) is a version nobody speaks.
-    const version = vsn === undefined || typeof vsn === "string" ? vsn : "";
+    });
     this.#connecting.add(socket);
-    const outcome = await acceptor.connect({ params, info }, version);
+    const outcome = await acceptor.connect({ params, info }, versionOf(params.vsn));
     if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
@@ -210,14 +230,6 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeIdleConnections();
   });
-}
-
-function headersOf(request: IncomingMessage, wanted: (name: string) => boolean): Headers {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (wanted(name) && value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return headers;
 }
 
 /** Answers an upgrade with an ordinary response, and closes. */

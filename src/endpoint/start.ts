@@ -25,7 +25,10 @@ export interface StartOptions extends RuntimeOptions {
   readonly port?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
   readonly address?: string;
-  /** A server of yours, to which the sockets are attached: Express or Fastify live beside them. It is not stopped by `stop`. */
+  /**
+   * A server of yours, to which the sockets are attached: Express or Fastify live beside them. Upgrades and long polls of
+   * mounted sockets don't reach your handlers, all other requests do. It is not stopped by `stop`.
+   */
   readonly server?: Server;
   /** The host your visitors know the application by; see `checkOrigin`. @defaultValue `"localhost"` */
   readonly host?: string;
@@ -84,7 +87,7 @@ export class App {
     void runtime.stopped.then(() => this.#endpoint.stop({ ...drainer, timeoutMs: 0 }));
   }
 
-  /** Open connections. */
+  /** Open connections, long-poll sessions among them. */
   get connections(): number {
     return this.#endpoint.connections;
   }

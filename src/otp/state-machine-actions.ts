@@ -67,19 +67,15 @@ export class SetTimeout {
   }
 }
 
-export class Hibernate {
-  readonly tag = "hibernate";
-}
-
 /** All actions. A `Reply` is one when its first half says whom to answer. */
-export type MachineAction = Reply<From, unknown> | Postpone | NextEvent | SetTimeout | Hibernate;
+export type MachineAction = Reply<From, unknown> | Postpone | NextEvent | SetTimeout;
 
 /** Actions as results take them: none, one or a list. */
 export type Actions<A = MachineAction> = A | readonly A[] | undefined;
 
 /** For the messages about what is no action. */
 export const ALLOWED_ACTIONS =
-  "reply(from, value), postpone(), nextEvent(event), stateTimeout(…), eventTimeout(…), genericTimeout(…), hibernate()";
+  "reply(from, value), postpone(), nextEvent(event), stateTimeout(…), eventTimeout(…), genericTimeout(…)";
 
 /**
  * Puts the event off until the state has changed, when it comes again before anything that arrived later. There is no limit to how
@@ -114,18 +110,12 @@ export function genericTimeout(
   return new SetTimeout("generic_timeout", name, time, content, options);
 }
 
-/** Does nothing here: the collector of the thread needs no hint. OTP's action of that name. */
-export function hibernate(): Hibernate {
-  return new Hibernate();
-}
-
 export function isAction(value: unknown): value is MachineAction {
   return (
     (value instanceof Reply && isFrom(value.first)) ||
     (value instanceof NextEvent && isStateEvent(value.event)) ||
     value instanceof SetTimeout ||
-    value instanceof Postpone ||
-    value instanceof Hibernate
+    value instanceof Postpone
   );
 }
 

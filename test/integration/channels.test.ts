@@ -3,24 +3,32 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StartOptions } from "joist";
 import { withApp } from "../support/app.js";
+import type { FrameClient } from "../support/frame-client.js";
+import { PollClient } from "../support/poll-client.js";
 import { RawClient } from "../support/raw-client.js";
 
 const ok = (response: unknown = {}) => ({ status: "ok", response });
 const error = (response: unknown) => ({ status: "error", response });
 const crashed = { reason: "channel_crash" };
 
-const placements: readonly (readonly [string, StartOptions])[] = [
-  ["threads", { schedulers: 2 }],
-  ["inline", { schedulers: 0 }],
+/** The transports, and how a client of theirs learns that its connection is gone: `closed` settles with one of these. */
+const webSocket = { name: "WebSocket", Client: RawClient, malformed: [1011], disconnected: [1001] };
+// Who polls at that moment is told 500, who posts 408, and who comes later 410.
+const longPoll = { name: "long poll", Client: PollClient, malformed: [500, 408, 410], disconnected: [500, 410] };
+
+const placements = [
+  ...[webSocket, longPoll].map((transport) => ["threads", { schedulers: 2 } as StartOptions, transport] as const),
+  ...[webSocket, longPoll].map((transport) => ["inline", { schedulers: 0 } as StartOptions, transport] as const),
 ];
 
-for (const [where, options] of placements) {
-  const on = (name: string, use: (client: RawClient, again: () => Promise<RawClient>) => Promise<void>): void => {
+for (const [threads, options, { name: transport, Client, malformed, disconnected }] of placements) {
+  const where = `${transport}, ${threads}`;
+  const on = (name: string, use: (client: FrameClient, again: () => Promise<FrameClient>) => Promise<void>): void => {
     test(`${name} (${where})`, () =>
       withApp(async ({ app }) => {
-        const clients: RawClient[] = [];
-        const connect = async (): Promise<RawClient> => {
-          const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=7");
+        const clients: FrameClient[] = [];
+        const connect = async (): Promise<FrameClient> => {
+          const client = await Client.connect(app.port, "vsn=2.0.0&user_id=7");
           clients.push(client);
           return client;
         };
@@ -232,7 +240,7 @@ for (const [where, options] of placements) {
     ...["bad_return", "bad_payload", "exit_normal", "overflow", "no_such_event", "constructor", "__proto__"],
   ]) {
     // On the test's own thread node:test hears stray errors as well, and fails the test.
-    if (where === "inline" && ["timer", "immediate", "tick", "unhandled"].includes(way)) continue;
+    if (threads === "inline" && ["timer", "immediate", "tick", "unhandled"].includes(way)) continue;
     on(`crash by ${way}: exactly one phx_error, siblings answer, the rejoin finds fresh state`, async (client) => {
       await client.join("room:victim");
       await client.join("room:sibling", {}, "5");
@@ -264,32 +272,32 @@ for (const [where, options] of placements) {
     assert.deepEqual(await client.ask("room:5", "echo", {}, "7", "5"), ok());
   });
 
-  on("a malformed frame closes its connection with 1011, and no other", async (client, connect) => {
+  on("a malformed frame closes its connection, and no other", async (client, connect) => {
     const other = await connect();
     await other.join("room:a");
     await client.join("room:a");
     client.sendText('["1","2","room:a","echo",{"x":}]');
-    assert.equal(await client.closed, 1011);
+    assert.ok(malformed.includes(await client.closed));
     const third = await connect();
     third.sendText("nonsense");
-    assert.equal(await third.closed, 1011);
+    assert.ok(malformed.includes(await third.closed));
     assert.deepEqual(await other.ask("room:a", "echo"), ok());
   });
 
   test(`connect refuses with 403, a crash in it is 500, an unknown path 404, and others may come (${where})`, () =>
     withApp(async ({ app }) => {
-      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0&reject=true"), 403);
-      assert.equal(await RawClient.refused(app.port, "vsn=3.0.0"), 403);
-      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0&raise=true"), 500);
-      assert.equal(await RawClient.refused(app.port, "vsn=2.0.0", "/nowhere/websocket"), 404);
-      const client = await RawClient.connect(app.port);
+      assert.equal(await Client.refused(app.port, "vsn=2.0.0&reject=true"), 403);
+      assert.equal(await Client.refused(app.port, "vsn=3.0.0"), 403);
+      assert.equal(await Client.refused(app.port, "vsn=2.0.0&raise=true"), 500);
+      assert.equal(await Client.refused(app.port, "vsn=2.0.0", "/nowhere/transport"), 404);
+      const client = await Client.connect(app.port);
       assert.deepEqual((await client.join("room:a"))[4], ok({ userId: null }));
       client.drop();
     }, options));
 
   test(`the host broadcasts, calls, casts and disconnects (${where})`, () =>
     withApp(async ({ app }) => {
-      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      const client = await Client.connect(app.port, "vsn=2.0.0&user_id=9");
       await client.join("room:a");
       app.broadcast("room:a", "shout", { from: "host" });
       assert.deepEqual(await client.next(), [null, null, "room:a", "shout", { from: "host" }]);
@@ -302,6 +310,6 @@ for (const [where, options] of placements) {
       assert.notEqual(app.whereis("counter"), before);
       assert.equal(await app.call("counter", "add", 1), 1);
       app.disconnect("user:9");
-      assert.equal(await client.closed, 1001);
+      assert.ok(disconnected.includes(await client.closed));
     }, options));
 }

@@ -11,6 +11,7 @@ import express from "express";
 import { type App, type StartOptions, start } from "joist";
 import { WebSocket, WebSocketServer } from "ws";
 import { channelsApp, withApp } from "../support/app.js";
+import { PollClient } from "../support/poll-client.js";
 import { RawClient } from "../support/raw-client.js";
 import { StockClient } from "../support/stock-client.js";
 
@@ -67,6 +68,43 @@ test("an Express application and Joist share a server: routes answer, sockets jo
     assert.equal(app.port, undefined);
     client.socket.disconnect();
   });
+});
+
+test("long polls of an Express server go to Joist, whenever its handlers were added, and all else goes to them", async () => {
+  const server = createServer();
+  const { emit } = server;
+  const before = express();
+  before.get("/before", (_request, response) => void response.send("before"));
+  before.use("/socket", (_request, response) => void response.status(418).send("not for you"));
+  // Does not answer what it doesn't know: another handler may.
+  server.on("request", (request, response) => request.url !== "/after" && before(request, response));
+  const app = await start(channelsApp, { ...options, server });
+  server.on("request", (request, response) => {
+    if (request.url === "/after") response.end("after");
+    else if (request.url?.startsWith("/socket/longpoll")) response.end("not for me either");
+  });
+  const port = await listening(server);
+  try {
+    const client = await PollClient.connect(port);
+    await client.join("room:a");
+    app.broadcast("room:a", "shout", { text: "hey" });
+    assert.deepEqual(await client.next(), [null, null, "room:a", "shout", { text: "hey" }]);
+    assert.deepEqual(await fetched(port, "/before"), { status: 200, body: "before" });
+    assert.deepEqual(await fetched(port, "/after"), { status: 200, body: "after" });
+    assert.deepEqual(await fetched(port, "/socket/longpolls"), { status: 418, body: "not for you" });
+    assert.equal(app.connections, 1);
+    await app.stop();
+    await client.closed;
+    assert.equal(app.connections, 0);
+    // The server is as it was.
+    assert.equal(server.emit, emit);
+    assert.equal(Object.hasOwn(server, "emit"), false);
+    assert.equal((await fetched(port, "/socket/longpoll")).status, 418);
+  } finally {
+    await app.stop();
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test("on a plain server, upgrades of other paths are left to its other listeners, whoever came first", async () => {
@@ -145,7 +183,7 @@ test("a server of its own answers any request with 404 Not Found", async () => {
   }, options);
 });
 
-test("stop ends also with clients in every stage: connecting, silent, idle, refused, open", async () => {
+test("stop ends also with clients in every stage: connecting, silent, idle, refused, open, polling", async () => {
   const app = await start(channelsApp, { ...options, port: 0, address: "127.0.0.1" });
   const { port } = app;
   assert.ok(port !== undefined);
@@ -159,6 +197,8 @@ test("stop ends also with clients in every stage: connecting, silent, idle, refu
   );
   await idle.resume().toArray();
   const open = await RawClient.connect(port);
+  const polling = await PollClient.connect(port);
+  await polling.join("room:a");
   const connecting = Array.from({ length: 20 }, () => {
     const client = new StockClient(port);
     client.socket.connect();
@@ -168,6 +208,7 @@ test("stop ends also with clients in every stage: connecting, silent, idle, refu
   await open.join("room:a", { slowMs: 5 });
   await app.stop();
   assert.equal(await open.closed, 1012);
+  await polling.closed;
   assert.equal(app.connections, 0);
   for (const client of connecting) client.socket.disconnect();
   for (const socket of [silent, refused]) socket.destroy();

@@ -1,10 +1,13 @@
-/** The official client, in three versions and unmodified, against real threads and sockets. */
+/** The official client, in three versions, unmodified, over both of its transports, against real threads and sockets. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { start } from "joist";
 import { channelsApp, withApp } from "../support/app.js";
+import { requestBy } from "../support/browser-globals.js";
+import { Polls } from "../support/polls.js";
 import { answer, Series, StockClient, type StockClientOptions, versions } from "../support/stock-client.js";
 
 const crashed = { reason: "channel_crash" };
@@ -14,14 +17,28 @@ const ways = [
   ...["bad_return", "bad_payload", "exit_normal", "overflow", "no_such_event"],
 ];
 
-for (const [version, Socket] of versions) {
-  test(`phoenix ${version}`, async (t) => {
+/** Close codes: what the server sends with a WebSocket, what the client makes of a poll that its session ended under. */
+const webSocket = { transport: "WebSocket", disconnected: 1001, stopped: 1012, patience: 1 };
+/** An answer over long poll takes two requests: what the client times out needs more room for those that shall not. */
+const longPoll = { transport: "long poll", disconnected: 1011, stopped: 1011, patience: 5 };
+
+const clientsOf = versions.flatMap(([version, Socket, LongPoll]) => [
+  { version, Socket, ...webSocket, over: {} },
+  { version, Socket, ...longPoll, over: { transport: LongPoll } },
+]);
+
+for (const { version, Socket, transport, over, disconnected, stopped, patience } of clientsOf) {
+  test(`phoenix ${version}, ${transport}`, async (t) => {
+    // Of those that know both, one each: clients take what is there when they ask.
+    requestBy(version === "1.8.16" ? "fetch" : "XMLHttpRequest");
+    const polls = new Polls();
+    t.after(() => polls.stop());
     await withApp(async ({ app }) => {
       let clients = 0;
       const others: StockClient[] = [];
       /** One more client; it leaves with the first one. */
       const another = async (params: object = {}): Promise<StockClient> => {
-        const client = new StockClient(app.port, { Socket, params });
+        const client = new StockClient(app.port, { Socket, params, options: over });
         others.push(client);
         return await client.connect();
       };
@@ -32,8 +49,8 @@ for (const [version, Socket] of versions) {
         options: StockClientOptions = {},
       ): Promise<void> =>
         t.test(name, async (t) => {
-          const user = `${version}/${++clients}`;
-          const client = new StockClient(app.port, { Socket, params: { user_id: user }, ...options });
+          const user = `${version}/${transport}/${++clients}`;
+          const client = new StockClient(app.port, { Socket, params: { user_id: user }, options: over, ...options });
           try {
             await use(client, user, t);
           } finally {
@@ -157,9 +174,9 @@ for (const [version, Socket] of versions) {
       await on("a join that times out is left and tried again, and only the last try stays", async (client) => {
         await client.connect();
         let tries = 0;
-        const channel = client.channel("room:slow", () => ({ slowMs: tries++ === 0 ? 150 : 0 }));
+        const channel = client.channel("room:slow", () => ({ slowMs: tries++ === 0 ? 150 * patience : 0 }));
         const timedOut = new Series<void>();
-        channel.channel.join(30).receive("timeout", () => timedOut.add());
+        channel.channel.join(30 * patience).receive("timeout", () => timedOut.add());
         await timedOut.next();
         await client.frame((frame) => frame[3] === "phx_close"); // the first try was let in at last, after its leave had come
         while (channel.channel.state !== "joined") await client.settle();
@@ -267,25 +284,30 @@ for (const [version, Socket] of versions) {
         { params: () => refusal },
       );
 
-      await on("disconnected by its id (1001), it reconnects and rejoins; others stay", async (client, user) => {
-        const other = await another({ user_id: `not ${user}` });
-        const twin = await another({ user_id: user });
-        await client.connect();
-        const channels = ["room:x", "room:y"].map((topic) => client.channel(topic));
-        for (const channel of channels) await channel.join();
-        for (const channel of channels) await channel.ask("count");
-        app.disconnect(`user:${user}`);
-        assert.equal(await client.closed.next(), 1001);
-        assert.equal(await twin.closed.next(), 1001);
-        await client.opened.next();
-        for (const channel of channels) {
-          await channel.joined.next();
-          assert.deepEqual(await channel.ask("count"), { status: "ok", response: { count: 1 } });
-          assert.equal(channel.frames("phx_error").length, 0); // the client errors its channels itself
-        }
-        await other.settle();
-        assert.equal(other.closed.count, 0);
-      });
+      await on(
+        `disconnected by its id (${disconnected}), it reconnects and rejoins; others stay`,
+        async (client, user) => {
+          const other = await another({ user_id: `not ${user}` });
+          const twin = await another({ user_id: user });
+          await client.connect();
+          const channels = ["room:x", "room:y"].map((topic) => client.channel(topic));
+          for (const channel of channels) await channel.join();
+          for (const channel of channels) await channel.ask("count");
+          // Who comes with a poll only after that is told 410, and clients before 1.8 make nothing of it.
+          if (transport === "long poll") await polls.waiting(`user_id=${encodeURIComponent(user)}`, 2);
+          app.disconnect(`user:${user}`);
+          assert.equal(await client.closed.next(), disconnected);
+          assert.equal(await twin.closed.next(), disconnected);
+          await client.opened.next();
+          for (const channel of channels) {
+            await channel.joined.next();
+            assert.deepEqual(await channel.ask("count"), { status: "ok", response: { count: 1 } });
+            assert.equal(channel.frames("phx_error").length, 0); // the client errors its channels itself
+          }
+          await other.settle();
+          assert.equal(other.closed.count, 0);
+        },
+      );
 
       await on("what the client sends on the way out is no concern of the others", async (client) => {
         const other = await another();
@@ -301,18 +323,18 @@ for (const [version, Socket] of versions) {
     });
   });
 
-  test(`phoenix ${version}: a server that stops closes with 1012, and its clients come back to the next one`, async () => {
+  test(`phoenix ${version}, ${transport}: a server that stops closes with ${stopped}, and its clients come back to the next one`, async () => {
     const server = createServer((_request, response) => response.writeHead(503).end());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo; // of a TCP server
     const first = await start(channelsApp, { server, schedulers: 1 });
-    const client = await new StockClient(port, { Socket }).connect();
+    const client = await new StockClient(port, { Socket, options: over }).connect();
     try {
       const channel = client.channel("room:a");
       await channel.join();
       await channel.ask("count");
       await first.stop();
-      assert.equal(await client.closed.next(), 1012);
+      assert.equal(await client.closed.next(), stopped);
       await client.errors.next(); // nobody is there, and it tries
       const second = await start(channelsApp, { server, schedulers: 1 });
       await client.opened.next();
@@ -325,5 +347,68 @@ for (const [version, Socket] of versions) {
       client.socket.disconnect();
       server.close();
     }
+  });
+}
+
+for (const [version, Socket, LongPoll] of versions) {
+  const longPolls = (client: StockClient): boolean =>
+    (client.socket as unknown as { transport: unknown }).transport === LongPoll; // untyped
+
+  for (const [name, refuse] of [
+    ["refused", (socket: Duplex) => socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")],
+    ["swallowed", () => {}],
+  ] as const) {
+    test(`phoenix ${version}: where WebSockets are ${name} it falls back to long poll, and remembers`, async () => {
+      requestBy(version === "1.8.16" ? "fetch" : "XMLHttpRequest");
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address() as AddressInfo; // of a TCP server
+      const app = await start(channelsApp, { server, schedulers: 1 });
+      // What stands in front of the server and lets no WebSocket through.
+      server.removeAllListeners("upgrade").on("upgrade", (_request, socket: Duplex) => {
+        socket.on("error", () => socket.destroy());
+        refuse(socket);
+      });
+      const remembered = new Map<string, string>();
+      const sessionStorage = {
+        getItem: (key: string) => remembered.get(key) ?? null,
+        setItem: (key: string, value: string) => remembered.set(key, value),
+      };
+      const client = new StockClient(port, { Socket, options: { longPollFallbackMs: 100, sessionStorage } });
+      try {
+        const channel = client.channel("room:fallback");
+        client.socket.connect();
+        await channel.join();
+        assert.deepEqual(await channel.ask("count"), { status: "ok", response: { count: 1 } });
+        assert.ok(longPolls(client));
+        assert.equal(remembered.get("phx:fallback:LongPoll"), "true");
+      } finally {
+        client.socket.disconnect();
+        await app.stop();
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+  }
+
+  test(`phoenix ${version}: its bytes arrive over long poll, and batches of any size, in order`, async () => {
+    requestBy(version === "1.8.16" ? "fetch" : "XMLHttpRequest");
+    await withApp(async ({ app }) => {
+      const client = await new StockClient(app.port, { Socket, options: { transport: LongPoll } }).connect();
+      const channel = client.channel("room:bytes");
+      await channel.join();
+      const bytes = new Uint8Array([0, 10, 13, 91, 255]).buffer;
+      assert.deepEqual(await answer(channel.channel.push("bytes", bytes)), {
+        status: "ok",
+        response: { hex: "000a0d5bff" },
+      });
+      // More than fit into one POST.
+      const answers = await Promise.all(Array.from({ length: 250 }, () => channel.ask("count")));
+      assert.deepEqual(
+        answers.map(({ response }) => (response as { count: number }).count),
+        Array.from({ length: 250 }, (_, i) => i + 1),
+      );
+      client.socket.disconnect();
+    });
   });
 }

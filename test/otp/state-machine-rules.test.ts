@@ -12,7 +12,6 @@ import { stateMachine } from "../../src/otp/state-machine.js";
 import {
   eventTimeout,
   genericTimeout,
-  hibernate,
   nextEvent,
   postpone,
   stateTimeout,
@@ -237,7 +236,7 @@ for (const [what, enterB, tag] of forbidden) {
 
 test("enter may say the state it has entered, stop, reply, set timeouts, and take postponement back", async () => {
   await run(async () => {
-    const enterB = () => nextState("b", undefined, [postpone(false), genericTimeout("x", "cancel"), hibernate()]);
+    const enterB = () => nextState("b", undefined, [postpone(false), genericTimeout("x", "cancel")]);
     const pid = pidOf(await Told.start({ owner: self(), enterB: enterB as never }));
     Told.cast(pid, "do", () => nextState("b", undefined, postpone()));
     assert.deepEqual(await Told.call(pid, "state"), ["b", 0]);

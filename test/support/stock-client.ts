@@ -1,18 +1,19 @@
 /**
- * The official `phoenix` client, unmodified, over the `ws` package's WebSocket. What is added stands beside it: a record of
+ * The official `phoenix` client, unmodified, over the `ws` package's WebSocket or its own long poll. What is added stands beside it: a record of
  * every frame it was given, and promises for its callbacks.
  */
-import { type Channel, type Push, Socket } from "phoenix";
-import { Socket as Socket17 } from "phoenix-1.7";
-import { Socket as Socket1812 } from "phoenix-1.8.12";
+import "./browser-globals.js";
+import { type Channel, LongPoll, type Push, Socket, type SocketConnectOption } from "phoenix";
+import { LongPoll as LongPoll17, Socket as Socket17 } from "phoenix-1.7";
+import { LongPoll as LongPoll1812, Socket as Socket1812 } from "phoenix-1.8.12";
 import { WebSocket } from "ws";
 import type { Frame } from "./raw-client.js";
 
-/** The versions that are tested, with their `Socket`. */
-export const versions: readonly (readonly [string, typeof Socket])[] = [
-  ["1.8.16", Socket],
-  ["1.8.12", Socket1812],
-  ["1.7.23", Socket17],
+/** The versions that are tested, with their `Socket` and their long poll. */
+export const versions: readonly (readonly [string, typeof Socket, typeof LongPoll])[] = [
+  ["1.8.16", Socket, LongPoll],
+  ["1.8.12", Socket1812, LongPoll1812],
+  ["1.7.23", Socket17, LongPoll17],
 ];
 
 /** What its `onMessage` is given. */
@@ -35,6 +36,8 @@ export interface StockClientOptions {
   readonly path?: string;
   /** @defaultValue 10; `null` leaves the client its own: a second for the first try */
   readonly rejoinMs?: number | null;
+  /** Any others of the client's options. */
+  readonly options?: Partial<SocketConnectOption>;
 }
 
 /** A promise for each of a series of events, in their order, whether asked for before or after they happen. */
@@ -77,6 +80,7 @@ export class StockClient {
       transport: WebSocket,
       params,
       ...(rejoinMs === null ? {} : { rejoinAfterMs: () => rejoinMs }),
+      ...options.options,
     });
     this.socket.onOpen(() => this.opened.add());
     this.socket.onClose((event) => this.closed.add(event.code));

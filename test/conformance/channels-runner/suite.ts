@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Failure, formatFailure, play } from "./play.js";
-import type { Expectations, Scenario, Step } from "./scenario.js";
+import type { Expectations, HttpBody, Json, Scenario, Step } from "./scenario.js";
 
 /** Scenarios are mostly waiting: many at a time, and the timers in them still are on time. */
 const CONCURRENCY = 24;
@@ -102,13 +102,18 @@ function isPending({ area, name, steps }: Scenario, entry: Pending): boolean {
 
 /** The topics that are sent, in either version of the wire protocol. */
 function topicsOf(steps: readonly Step[]): readonly string[] {
-  const frames = steps.flatMap((step) => step.frames ?? []);
-  return frames.flatMap(({ json }) => {
+  const frames = steps.flatMap(({ frames = [], body }) => [...frames.map(({ json }) => json), ...postedIn(body)]);
+  return frames.flatMap((json) => {
     const topic = Array.isArray(json)
       ? (json[2] as unknown)
       : (json as { readonly topic?: unknown } | undefined)?.topic;
     return typeof topic === "string" ? [topic] : [];
   });
+}
+
+function postedIn(body: HttpBody | undefined): readonly Json[] {
+  if (body === undefined || typeof body === "string") return [];
+  return "json" in body ? [body.json] : body.lines;
 }
 
 function insteadOf({ steps }: Scenario, { instead = {}, unordered = [] }: Difference): Record<string, Expectations> {

@@ -72,6 +72,10 @@ export const RoomChannel = channel<{ userId?: string; count?: number; observer?:
     echo: (payload) => reply("ok", payload),
     status: ({ status, response }: { status: string; response: unknown }) => reply(status, response),
     nothing: () => noreply(),
+    bytes: (payload) => reply("ok", { hex: Buffer.from(payload as Uint8Array).toString("hex") }),
+    bytes_back: ({ hex }: { hex: string }, socket) => {
+      socket.push("bytes", Buffer.from(hex, "hex"));
+    },
     where: async () => {
       const info = await processInfo(self());
       return reply("ok", { pid: self(), scheduler: info?.scheduler ?? -1 });
@@ -192,6 +196,6 @@ export const UserSocket = socket({
 });
 
 export default application({
-  sockets: { "/socket": UserSocket },
+  sockets: { "/socket": { socket: UserSocket, longpoll: { windowMs: 1000 } } },
   children: [Counter.child(0, { name: "counter" })],
 });

@@ -1,0 +1,75 @@
+/** The long poll of one mounted socket: which requests are its own, and what `connect` is told about them. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { SocketAcceptor } from "../channels/acceptor.js";
+import { resolveVersions } from "../channels/choose-serializer.js";
+import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
+import type { Topics } from "../pubsub/topics.js";
+import type { Port, PortHandler } from "../runtime/process.js";
+import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
+import { LongPollMount } from "../transports/longpoll.js";
+import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
+import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
+import { decodeQuery } from "../transports/query.js";
+import type { LongPollMountOptions, MountManifest } from "./application.js";
+import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
+
+export interface LongPollRouteSetup {
+  readonly manifest: MountManifest;
+  readonly longpoll: LongPollMountOptions;
+  readonly topics: Topics;
+  readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly afterTurn: (action: () => void) => void;
+  /** The host of the endpoint; see `checkOrigin`. */
+  readonly host: string;
+}
+
+export class LongPollRoute {
+  readonly mount: LongPollMount;
+  readonly #pattern: PathPattern;
+  readonly #origin: OriginPolicy;
+  readonly #acceptor: Acceptor;
+  readonly #manifest: MountManifest;
+  readonly #publicHost: string;
+
+  constructor({ manifest, longpoll, topics, openPort, afterTurn, host }: LongPollRouteSetup) {
+    this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
+    this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
+    const serializers = longpoll.versions === undefined ? {} : { serializers: resolveVersions(longpoll.versions) };
+    this.#acceptor = new SocketAcceptor({ manifest: manifest.socket, topics, openPort, ...serializers });
+    this.mount = new LongPollMount(longpoll, afterTurn);
+    this.#manifest = manifest;
+    this.#publicHost = host;
+  }
+
+  /** Handles a request to its path; `false` if that is none of its own. */
+  take(request: IncomingMessage, response: ServerResponse, path: string, query: string): boolean {
+    const pathParams = matchPath(this.#pattern, path);
+    if (pathParams === undefined) return false;
+    const queryParams = decodeQuery(query);
+    const secure = isSecure(request);
+    const address = requestAddress(request.headers.host, secure);
+    if (queryParams === undefined) {
+      answerHttp(response, 400);
+    } else if (!checkOrigin(this.#origin, request.headers.origin, address, this.#publicHost)) {
+      // Not only of who begins a session: a token does not open it to another page.
+      answerStatus(response, PollStatus.forbidden);
+    } else {
+      const params = { ...queryParams, ...pathParams };
+      const connect = (): Promise<ConnectOutcome> => {
+        const info = connectInfoOf({
+          ...{ request, secure, host: address.host, path, query, custom: this.#manifest.connectInfo },
+          authToken: this.#manifest.authToken ? tokenIn(request) : null,
+        });
+        return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
+      };
+      this.mount.handle({ request, response, token: params.token, connect });
+    }
+    return true;
+  }
+}
+
+/** Here a page may set a header, so the stock client's `authToken` comes as it is. */
+function tokenIn({ headers }: IncomingMessage): string | null {
+  const token = headers["x-phoenix-authtoken"];
+  return typeof token === "string" ? token : null;
+}

@@ -1,0 +1,296 @@
+/**
+ * Long poll, for clients behind something that lets no WebSocket through: a GET waits for messages, a POST sends some, and a
+ * token says which session they belong to. `Phoenix.Transports.LongPoll` and its server process, here in plain data on the
+ * I/O thread: any request finds its session in a table, so nothing in front has to be sticky within one runtime.
+ *
+ * Everything that a client can make grow has a limit: {@link LongPollOptions}.
+ *
+ * @see https://hexdocs.pm/phoenix/Phoenix.Endpoint.html#socket/3-longpoll-configuration
+ */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ConnectOutcome, Drainable } from "../channels/transport.js";
+import { checkInteger } from "../core/check-integer.js";
+import { type Clock, monotonicClock } from "../core/clock.js";
+import { answerHttp, answerPoll, answerPreflight, answerStatus, PollStatus } from "./longpoll-answer.js";
+import { messagesOf } from "./longpoll-batch.js";
+import { type Body, type Budget, readBody } from "./longpoll-body.js";
+import { LongPollSession, type SessionHost } from "./longpoll-session.js";
+import { SessionTokens } from "./longpoll-token.js";
+
+export interface LongPollOptions {
+  /**
+   * Milliseconds a poll waits for messages, and then a client may take to read the answer. A session that is not polled for
+   * one and a half times that ends. The stock client gives up a poll after 20 s. @defaultValue 10000
+   */
+  readonly windowMs?: number;
+  /** Milliseconds after which a session must begin anew. @defaultValue 1209600000, two weeks */
+  readonly tokenMaxAgeMs?: number;
+  /** Sessions there may be; one more client gets HTTP 503. @defaultValue 10000 */
+  readonly maxSessions?: number;
+  /** Messages that may wait for a client between two polls; beyond that its session ends. @defaultValue 10000 */
+  readonly maxBufferedMessages?: number;
+  /** Bytes that may wait for a client; beyond that its session ends. @defaultValue 16777216 */
+  readonly maxBufferedBytes?: number;
+  /** Bytes of the largest body a client may post; a larger one gets HTTP 400. @defaultValue 8000000 */
+  readonly maxBodyBytes?: number;
+  /** Milliseconds a body may take to arrive; then HTTP 400. @defaultValue 15000 */
+  readonly bodyTimeoutMs?: number;
+  /** Messages of one body that are handled; the others are dropped. The stock client sends no more. @defaultValue 100 */
+  readonly maxBatch?: number;
+  /**
+   * Bytes that messages and bodies of all sessions may take together. Beyond that a session that needs more ends, and a POST
+   * gets HTTP 503. @defaultValue 268435456
+   */
+  readonly maxTotalBytes?: number;
+}
+
+export const DEFAULT_WINDOW_MS = 10_000;
+export const DEFAULT_TOKEN_MAX_AGE_MS = 1_209_600_000;
+export const DEFAULT_MAX_SESSIONS = 10_000;
+export const DEFAULT_MAX_BUFFERED_MESSAGES = 10_000;
+export const DEFAULT_LONG_POLL_BUFFERED_BYTES = 16_777_216;
+export const DEFAULT_MAX_BODY_BYTES = 8_000_000;
+export const DEFAULT_BODY_TIMEOUT_MS = 15_000;
+export const DEFAULT_MAX_BATCH = 100;
+export const DEFAULT_MAX_TOTAL_BYTES = 268_435_456;
+
+/** How long a session may go without a poll, in windows; and how finely that is measured. */
+const WINDOWS_UNTIL_IDLE = 1.5;
+const SWEEPS_UNTIL_IDLE = 4;
+
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
+/** The longest delay Node.js timers take. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** A request that went through `checkOrigin`. */
+export interface LongPollRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The parameter `token`. A header `x-phoenix-longpoll-token` goes before it. */
+  readonly token: unknown;
+  /** Asks whether the client may connect, should this begin a session. */
+  readonly connect: () => Promise<ConnectOutcome>;
+}
+
+/** The long-poll sessions of one mounted socket. */
+export class LongPollMount implements SessionHost {
+  readonly budget: Budget;
+  readonly #options: Required<LongPollOptions>;
+  readonly #afterTurn: (action: () => void) => void;
+  readonly #tokens: SessionTokens;
+  readonly #sessions = new Map<string, LongPollSession>();
+  /** Clients whose `connect` has not answered yet. */
+  readonly #connecting = new Set<ServerResponse>();
+  readonly #sweep: NodeJS.Timeout;
+  #sweeps = 0;
+  #unflushed: LongPollSession[] = [];
+  #stopped = false;
+
+  constructor(options: LongPollOptions, afterTurn: (action: () => void) => void, clock: Clock = monotonicClock) {
+    this.#options = resolveLongPollOptions(options);
+    this.#afterTurn = afterTurn;
+    this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
+    this.budget = budgetOf(this.#options.maxTotalBytes);
+    this.#sweep = setInterval(this.#endIdle, (this.windowMs * WINDOWS_UNTIL_IDLE) / SWEEPS_UNTIL_IDLE);
+    this.#sweep.unref();
+  }
+
+  get windowMs(): number {
+    return this.#options.windowMs;
+  }
+
+  get maxBufferedMessages(): number {
+    return this.#options.maxBufferedMessages;
+  }
+
+  get maxBufferedBytes(): number {
+    return this.#options.maxBufferedBytes;
+  }
+
+  /** The sessions there are, by id. */
+  get sessions(): ReadonlyMap<string, Drainable> {
+    return this.#sessions;
+  }
+
+  handle(asked: LongPollRequest): void {
+    const { request, response } = asked;
+    switch (request.method) {
+      case "OPTIONS":
+        return answerPreflight(response, request.headers["access-control-request-headers"] ?? "");
+      case "GET":
+        return this.#poll(asked);
+      case "POST": {
+        const session = this.#find(tokenOf(asked));
+        if (session === undefined) return answerStatus(response, PollStatus.gone);
+        void this.#post(session, request, response);
+        return;
+      }
+      default:
+        return answerHttp(response, 400, ""); // as Phoenix, which says nothing to others
+    }
+  }
+
+  /** Begins no more sessions; those there are go on. */
+  letNobodyIn(): void {
+    this.#stopped = true;
+    for (const response of this.#connecting) this.#turnAway(response);
+    this.#connecting.clear();
+  }
+
+  /** Ends the sessions that are left. */
+  stop(): void {
+    this.letNobodyIn();
+    clearInterval(this.#sweep);
+    for (const session of this.#sessions.values()) session.drain();
+  }
+
+  // ---- from sessions ----
+
+  flushLater(session: LongPollSession): void {
+    if (this.#unflushed.push(session) === 1) this.#afterTurn(this.#flush);
+  }
+
+  left(session: LongPollSession): void {
+    this.#sessions.delete(session.id);
+  }
+
+  #poll(asked: LongPollRequest): void {
+    const token = tokenOf(asked);
+    const session = this.#find(token);
+    if (session === undefined) {
+      void this.#open(asked);
+      return;
+    }
+    session.heardAt = this.#sweeps;
+    session.poll(asked.response, token as string); // a session was found by it
+  }
+
+  #find(token: unknown): LongPollSession | undefined {
+    const id = typeof token === "string" ? this.#tokens.verify(token) : undefined;
+    return id === undefined ? undefined : this.#sessions.get(id);
+  }
+
+  async #open({ response, connect }: LongPollRequest): Promise<void> {
+    const { maxSessions } = this.#options;
+    if (this.#stopped || this.#sessions.size + this.#connecting.size >= maxSessions) return this.#turnAway(response);
+    this.#connecting.add(response);
+    const outcome = await connect();
+    if (!this.#connecting.delete(response) || response.destroyed) return; // stopped meanwhile, or the client is gone
+    switch (outcome.tag) {
+      case "accepted": {
+        const session = new LongPollSession(randomBytes(16).toString("base64url"), this);
+        session.heardAt = this.#sweeps;
+        this.#sessions.set(session.id, session);
+        session.driver = outcome.open(session);
+        return answerPoll(response, PollStatus.gone, this.#tokens.sign(session.id), "");
+      }
+      case "refused":
+        return answerStatus(response, PollStatus.forbidden);
+      case "failed":
+        return answerHttp(response, 500);
+      case "unavailable":
+        return answerHttp(response, 503);
+    }
+  }
+
+  async #post(session: LongPollSession, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await this.#read(session, request);
+    switch (body.tag) {
+      case "whole":
+        return this.#receive(session, request.headers["content-type"], body.text, response);
+      case "gone":
+        return;
+      case "too_large":
+      case "too_slow":
+        response.shouldKeepAlive = false; // the rest of the body may still be under way
+        return answerHttp(response, 400);
+      case "no_room":
+        return this.#turnAway(response);
+    }
+  }
+
+  /** One session's bodies may take as much as one of them at a time: the others want some of the budget, too. */
+  #read(session: LongPollSession, request: IncomingMessage): Promise<Body> {
+    const { maxBodyBytes: maxBytes, bodyTimeoutMs: timeoutMs } = this.#options;
+    const budget: Budget = {
+      take: (bytes) => {
+        if (session.bodyBytes + bytes > maxBytes || !this.budget.take(bytes)) return false;
+        session.bodyBytes += bytes;
+        return true;
+      },
+      give: (bytes) => {
+        session.bodyBytes -= bytes;
+        this.budget.give(bytes);
+      },
+    };
+    return readBody(request, { maxBytes, timeoutMs, budget });
+  }
+
+  #receive(session: LongPollSession, contentType: string | undefined, text: string, response: ServerResponse): void {
+    const messages = messagesOf(contentType, text, this.#options.maxBatch);
+    if (messages === undefined) return answerHttp(response, 500); // as Phoenix, whose decoder raises
+    if (session.hasEnded) return answerStatus(response, PollStatus.gone);
+    for (const message of messages) {
+      session.driver?.receive(message);
+      if (session.hasEnded) return answerStatus(response, PollStatus.timeout);
+    }
+    answerStatus(response, PollStatus.ok);
+  }
+
+  #turnAway(response: ServerResponse): void {
+    response.shouldKeepAlive = false;
+    answerHttp(response, 503);
+  }
+
+  readonly #flush = (): void => {
+    const sessions = this.#unflushed;
+    this.#unflushed = [];
+    for (const session of sessions) session.flush();
+  };
+
+  readonly #endIdle = (): void => {
+    this.#sweeps++;
+    for (const session of this.#sessions.values()) {
+      if (this.#sweeps - session.heardAt > SWEEPS_UNTIL_IDLE) session.end(["shutdown", "inactive"]);
+    }
+  };
+}
+
+function tokenOf({ request, token }: LongPollRequest): unknown {
+  return request.headers["x-phoenix-longpoll-token"] ?? token;
+}
+
+function budgetOf(maxBytes: number): Budget {
+  let taken = 0;
+  return {
+    take(bytes) {
+      if (taken + bytes > maxBytes) return false;
+      taken += bytes;
+      return true;
+    },
+    give(bytes) {
+      taken -= bytes;
+    },
+  };
+}
+
+/** @throws RuntimeError `badOption` */
+function resolveLongPollOptions(options: LongPollOptions): Required<LongPollOptions> {
+  const resolved = {
+    windowMs: options.windowMs ?? DEFAULT_WINDOW_MS,
+    tokenMaxAgeMs: options.tokenMaxAgeMs ?? DEFAULT_TOKEN_MAX_AGE_MS,
+    maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
+    maxBufferedMessages: options.maxBufferedMessages ?? DEFAULT_MAX_BUFFERED_MESSAGES,
+    maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_LONG_POLL_BUFFERED_BYTES,
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    bodyTimeoutMs: options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
+    maxBatch: options.maxBatch ?? DEFAULT_MAX_BATCH,
+    maxTotalBytes: options.maxTotalBytes ?? DEFAULT_MAX_TOTAL_BYTES,
+  };
+  for (const [name, value] of Object.entries(resolved)) {
+    const isTimer = name === "windowMs" || name === "bodyTimeoutMs";
+    checkInteger(name, value, 1, isTimer ? Math.floor(MAX_TIMER_MS / WINDOWS_UNTIL_IDLE) : MAX_COUNT);
+  }
+  return resolved;
+}
