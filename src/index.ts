@@ -4,6 +4,7 @@
 
 // Channels
 export { type Channel, type ChannelOptions, channel } from "./channels/channel.js";
+export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
 export {
   broadcast,
   broadcastFrom,
@@ -13,6 +14,14 @@ export {
   type SocketRef,
   socketReply,
 } from "./channels/socket.js";
+export {
+  Token,
+  type TokenContext,
+  type TokenKeyOptions,
+  type TokenResult,
+  type TokenSignOptions,
+  type TokenVerifyOptions,
+} from "./channels/token.js";
 export type { ConnectInfo, Refusal } from "./channels/transport.js";
 export {
   type ChannelRoute,
