@@ -10,6 +10,8 @@ export {
   broadcastFrom,
   disconnect,
   drain,
+  localBroadcast,
+  localBroadcastFrom,
   type Socket,
   type SocketRef,
   socketReply,
@@ -59,8 +61,11 @@ export {
   whichChildren,
 } from "./otp/supervisor-api.js";
 // PubSub
+export type { Adapter, AdapterInit, AdapterNode, Envelope } from "./pubsub/adapter.js";
+export { type PubSubAdapter, pubsubAdapter } from "./pubsub/adapter-process.js";
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
-export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";
+export { type Dispatch, type DispatchEntry, type Dispatcher, dispatcher } from "./pubsub/dispatcher.js";
+export { PubSub, publish, publishFrom, type SubscribeOptions, subscribe, unsubscribe } from "./pubsub/pubsub.js";
 // Processes
 export {
   cancelTimer,
