@@ -4,7 +4,11 @@
 
 // Channels
 export { type Channel, type ChannelOptions, channel } from "./channels/channel.js";
+export type { VersionChoice } from "./channels/choose-serializer.js";
+export type { Codec } from "./channels/codec.js";
+export { type CustomSerializer, type SerializerOptions, serializer } from "./channels/custom-serializer.js";
 export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
+export type { Encoded, Head, Json, Message } from "./channels/protocol.js";
 export {
   broadcast,
   broadcastFrom,

@@ -3,7 +3,8 @@
  * its supervision tree. Every scheduler thread loads the module; the I/O thread gets a description in plain data.
  */
 
-import type { VersionChoice } from "../channels/choose-serializer.js";
+import { describeVersions, type VersionChoice, type VersionManifest } from "../channels/choose-serializer.js";
+import type { CustomSerializer } from "../channels/custom-serializer.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -37,7 +38,11 @@ export interface Mount {
 export interface WebSocketMountOptions extends WebSocketOptions {
   /** Path below the mount. @defaultValue `"/websocket"` */
   readonly path?: string;
-  /** Versions of the wire protocol, the first that fits wins. @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0` */
+  /**
+   * Versions of the wire protocol and their formats, the first that fits wins. MessagePack is
+   * `{ vsn: "2.0.0+msgpack", accepts: "~> 2.0.0+msgpack" }`, an application's own `{ serializer, accepts }`.
+   * @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0`
+   */
   readonly versions?: readonly VersionChoice[];
   /** Subprotocols it knows, the best first. A client that offers only others gets 403. @defaultValue ignores them */
   readonly subprotocols?: readonly string[];
@@ -50,11 +55,16 @@ export interface ApplicationOptions extends Omit<SupervisorOptions, "children"> 
   readonly children?: readonly ChildSpecInput[];
 }
 
+/** Its transport in plain data. */
+export interface WebSocketManifest extends Omit<WebSocketMountOptions, "versions"> {
+  readonly versions?: readonly VersionManifest[];
+}
+
 /** A mounted socket in plain data. */
 export interface MountManifest {
   readonly path: string;
   readonly socket: SocketManifest;
-  readonly websocket: NonNullable<Mount["websocket"]>;
+  readonly websocket: false | WebSocketManifest;
   readonly checkOrigin: NonNullable<Mount["checkOrigin"]>;
   readonly authToken: boolean;
   readonly connectInfo: Readonly<Record<string, unknown>>;
@@ -70,6 +80,8 @@ export class Application {
   readonly services: readonly Service[] = services;
   readonly sockets: Readonly<Record<string, Mount>>;
   readonly children: readonly ChildSpec[];
+  /** The serializers of its mounts: here they are found by name, as definitions are. */
+  readonly serializers: readonly CustomSerializer[];
   readonly #options: ApplicationOptions;
 
   constructor(options: ApplicationOptions) {
@@ -77,6 +89,9 @@ export class Application {
     const sockets = Object.entries(options.sockets ?? {});
     this.sockets = Object.fromEntries(
       sockets.map(([path, mounted]) => [path, "socket" in mounted ? mounted : { socket: mounted }]),
+    );
+    this.serializers = Object.values(this.sockets).flatMap(({ websocket }) =>
+      versionsOf(websocket).flatMap((choice) => ("serializer" in choice ? [choice.serializer] : [])),
     );
     this.children = (options.children ?? []).map(resolveChildSpec);
   }
@@ -87,7 +102,11 @@ export class Application {
       if (!path.startsWith("/")) {
         throw new RuntimeError(ErrorCode.badOption, `bad socket path "${path}": it must begin with a slash`);
       }
-      return { path, socket: socket.describe(keyOf), websocket, checkOrigin, authToken, connectInfo };
+      const versions = describeVersions(versionsOf(websocket), (serializer) => keyOf(serializer as Definition));
+      const transport = websocket === false || versions.length === 0 ? websocket : { ...websocket, versions };
+      // Where there are no versions, none are described.
+      const described = transport as MountManifest["websocket"];
+      return { path, socket: socket.describe(keyOf), websocket: described, checkOrigin, authToken, connectInfo };
     });
     const { sockets: _sockets, children: _children, ...flags } = this.#options;
     const children = this.children.map((child) => {
@@ -97,6 +116,10 @@ export class Application {
     });
     return { mounts, supervisor: { ...flags, children } };
   }
+}
+
+function versionsOf(websocket: Mount["websocket"]): readonly VersionChoice[] {
+  return (websocket === false ? undefined : websocket?.versions) ?? [];
 }
 
 /** Defines an application: the default export of an application module. */

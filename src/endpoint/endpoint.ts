@@ -8,7 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
-import { resolveVersions } from "../channels/choose-serializer.js";
+import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
 import type { ConnectInfo, Headers } from "../channels/transport.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
@@ -21,8 +21,13 @@ import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
 import type { MountManifest } from "./application.js";
 
+/** A mount with the serializers of its transport; none: the default ones. */
+export interface LoadedMount extends MountManifest {
+  readonly serializers: readonly SerializerChoice[] | null;
+}
+
 export interface EndpointSetup {
-  readonly mounts: readonly MountManifest[];
+  readonly mounts: readonly LoadedMount[];
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   /** The host its visitors know it by; see `checkOrigin`. */
@@ -54,14 +59,14 @@ export class Endpoint {
     this.#host = host;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
-    this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
+    this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
-      const serializers = websocket.versions === undefined ? {} : { serializers: resolveVersions(websocket.versions) };
+      const chosen = serializers === null ? {} : { serializers };
       return {
         ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
-        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...serializers }),
+        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...chosen }),
         websockets: new WebSocketMount(websocket, (action) => port.afterTurn(action)),
       };
     });
@@ -190,6 +195,16 @@ export class Endpoint {
         return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
+}
+
+/** Loads the serializers of all mounts: those of the application are modules, of which the I/O thread knows the URLs. */
+export function loadMounts(mounts: readonly MountManifest[]): Promise<readonly LoadedMount[]> {
+  return Promise.all(
+    mounts.map(async (mount) => {
+      const versions = mount.websocket === false ? undefined : mount.websocket.versions;
+      return { ...mount, serializers: versions === undefined ? null : await loadSerializers(versions) };
+    }),
+  );
 }
 
 function headersOf(request: IncomingMessage, wanted: (name: string) => boolean): Headers {

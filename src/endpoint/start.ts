@@ -16,7 +16,7 @@ import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
 import { type ApplicationManifest, services } from "./application.js";
-import { Endpoint } from "./endpoint.js";
+import { Endpoint, loadMounts } from "./endpoint.js";
 
 export interface StartOptions extends RuntimeOptions {
   /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
@@ -165,6 +165,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   const runtime = await Runtime.start(url, services, options);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
+    const mounts = await loadMounts(manifest.mounts);
     const tree = supervisor(manifest.supervisor);
     const started = await runtime.asHost(() => startProcess(tree, [undefined], { link: false, label: "application" }));
     if (started[0] !== "ok") {
@@ -174,7 +175,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
       });
     }
     const endpoint = new Endpoint({
-      mounts: manifest.mounts,
+      mounts,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",

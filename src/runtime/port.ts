@@ -85,6 +85,11 @@ export class Port {
     this.#scheduler.signals.die(this.#record, reason);
   }
 
+  /** Tells people something that is worth a line. */
+  notice(message: string): void {
+    this.#scheduler.report({ tag: "notice", message });
+  }
+
   /** Runs `action` once when what the event loop does now is over. */
   afterTurn(action: () => void): void {
     this.#scheduler.afterTurn(action);
