@@ -11,11 +11,22 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { ExitReason } from "../core/exit-reason.js";
-import { isDown } from "../core/messages.js";
+import { Exit, type ExitReason } from "../core/exit-reason.js";
+import { isDown, isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
+import { isThenable } from "../core/thenable.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "../otp/child-spec.js";
-import { type Behaviour, type Definition, monitor, peers, self, send, service } from "../runtime/process.js";
+import {
+  type Behaviour,
+  type Definition,
+  monitor,
+  parent,
+  peers,
+  self,
+  send,
+  service,
+  trapExit,
+} from "../runtime/process.js";
 import type { Adapter, AdapterInit, AdapterNode } from "./adapter.js";
 import type { AdapterMessage } from "./adapter-link.js";
 import { checkEnvelope } from "./envelope.js";
@@ -31,6 +42,7 @@ export class PubSubAdapter<Options> implements Definition<readonly [Options]> {
   }
 
   async boot(options: Options): Promise<Behaviour> {
+    trapExit(true); // so that it can take leave of its broker when its supervisor stops it
     const adapter = await this.#init(options, nodeOf());
     if (typeof adapter?.nodeName !== "string" || adapter.nodeName === "") {
       const name = String(adapter?.nodeName);
@@ -80,6 +92,7 @@ class AdapterProcess implements Behaviour {
 
   handle(received: unknown): void {
     if (isDown(received) && this.#services.has(received.from as Pid)) return this.#down(received.from as Pid);
+    if (isExit(received) && received.from === parent()) throw new Exit(received.reason);
     if (!isAdapterMessage(received)) return void this.#adapter.handleInfo?.(received);
     switch (received[1]) {
       case "wanted":
@@ -95,7 +108,7 @@ class AdapterProcess implements Behaviour {
 
   terminate(reason: ExitReason): ExitReason | PromiseLike<ExitReason> {
     const ended = this.#adapter.terminate?.(reason);
-    return ended instanceof Promise ? ended.then(() => reason) : reason;
+    return isThenable(ended) ? ended.then(() => reason) : reason;
   }
 
   #want(by: Pid, topics: readonly string[]): void {

@@ -45,9 +45,9 @@ export interface Adapter {
   broadcast(topic: string, envelope: Envelope): unknown;
   /** Takes a broadcast to the other node of that name, subscribed or not; nothing happens if there is none. */
   directBroadcast(node: string, topic: string, envelope: Envelope): unknown;
-  /** Other messages to its process: timers, monitors. @defaultValue drops them */
+  /** Other messages to its process: timers, monitors, exits of what it is linked to. @defaultValue drops them */
   handleInfo?(message: unknown): unknown;
-  /** Runs when its process ends, unless it is killed. */
+  /** Runs when its process ends, also when its supervisor stops it; not when it is killed. A promise is waited for. */
   terminate?(reason: ExitReason): unknown;
 }
 

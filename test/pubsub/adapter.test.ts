@@ -208,6 +208,13 @@ test("the nodes are known by the names their adapters give them, and other messa
   });
 });
 
+test("an adapter takes leave of its broker when the application stops", async () => {
+  await withNodes(async ({ a, heard }) => {
+    await a.stop();
+    assert.deepEqual(await heard("a", "adapter"), ["terminate", "shutdown"]);
+  });
+});
+
 test("an adapter that dies costs this node nothing, and its successor is told what is wanted", async () => {
   await withNodes(async ({ a, b, reports, logged, heard, listen }) => {
     await listen(a, "a1", "t");

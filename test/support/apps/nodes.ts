@@ -76,7 +76,8 @@ export const Bus = pubsubAdapter(async (_options: null, { deliver }) => {
       channel.close();
     },
     handleInfo: (message) => log("heard", "adapter", message),
-    terminate: () => {
+    terminate: (reason) => {
+      log("heard", "adapter", ["terminate", reason]);
       for (const channel of [...topics.values(), direct]) channel.close();
     },
   };
