@@ -4,15 +4,30 @@
 
 // Channels
 export { type Channel, type ChannelOptions, channel } from "./channels/channel.js";
+export type { VersionChoice } from "./channels/choose-serializer.js";
+export type { Codec } from "./channels/codec.js";
+export { type CustomSerializer, type SerializerOptions, serializer } from "./channels/custom-serializer.js";
+export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
+export type { Encoded, Head, Json, Message } from "./channels/protocol.js";
 export {
   broadcast,
   broadcastFrom,
   disconnect,
   drain,
+  localBroadcast,
+  localBroadcastFrom,
   type Socket,
   type SocketRef,
   socketReply,
 } from "./channels/socket.js";
+export {
+  Token,
+  type TokenContext,
+  type TokenKeyOptions,
+  type TokenResult,
+  type TokenSignOptions,
+  type TokenVerifyOptions,
+} from "./channels/token.js";
 export type { ConnectInfo, Refusal } from "./channels/transport.js";
 export {
   type ChannelRoute,
@@ -86,8 +101,11 @@ export {
   whichChildren,
 } from "./otp/supervisor-api.js";
 // PubSub
+export type { Adapter, AdapterInit, AdapterNode, Envelope } from "./pubsub/adapter.js";
+export { type PubSubAdapter, pubsubAdapter } from "./pubsub/adapter-process.js";
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
-export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";
+export { type Dispatch, type DispatchEntry, type Dispatcher, dispatcher } from "./pubsub/dispatcher.js";
+export { PubSub, publish, publishFrom, type SubscribeOptions, subscribe, unsubscribe } from "./pubsub/pubsub.js";
 // Processes
 export {
   cancelTimer,

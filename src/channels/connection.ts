@@ -22,6 +22,8 @@ export const MAX_HELD_FRAMES = 1000;
 const START_TRIES = 100;
 const START_RETRY_MS = 50;
 
+type EndEvent = typeof ControlEvent.close | typeof ControlEvent.error;
+
 /** Why channels end whose connection is gone. */
 const CLOSED: ExitReason = ["shutdown", "closed"];
 
@@ -127,6 +129,32 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     );
   }
 
+  /** An answer of our own. An application's serializer may fail on it: then this connection is lost, and no other. */
+  sendReply(joinRef: Json, ref: Json, topic: Json, status: string, response: Json): void {
+    let frame: Encoded;
+    try {
+      frame = this.serializer.encodeReply(joinRef, ref, topic, status, response);
+    } catch (error) {
+      return this.#cannotEncode(error);
+    }
+    this.transport.send(frame);
+  }
+
+  /** The end of a channel. */
+  sendEnd(joinRef: Json, topic: string, event: EndEvent, payload: Json): void {
+    let frame: Encoded;
+    try {
+      frame = this.serializer.encodeEnd(joinRef, topic, event, payload);
+    } catch (error) {
+      return this.#cannotEncode(error);
+    }
+    this.transport.send(frame);
+  }
+
+  #cannotEncode(error: unknown): void {
+    this.#close(1011, toExitReason(error));
+  }
+
   /** A channel was told to drain: the client shall come back, to another server maybe. */
   drain(): void {
     this.#close(1012, ["shutdown", "draining"]);
@@ -147,17 +175,28 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   /** The frame of a broadcast for clients of this serializer, made once for all of them; `null` if it cannot carry it. */
   sharedFrame(broadcast: Broadcast): SharedMessage | null {
     const { vsn } = this.serializer;
-    let shared = broadcast.shared.get(vsn) as SharedMessage | undefined; // only set here
-    if (shared !== undefined) return shared;
-    const { topic, event, payload } = broadcast;
-    if (typeof payload !== "string" && !this.serializer.binary) return null;
-    shared = new SharedMessage(
-      typeof payload === "string"
-        ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
-        : this.serializer.encodeBroadcast(topic, event, payload),
-    );
+    const made = broadcast.shared.get(vsn) as SharedMessage | null | undefined; // only set here
+    if (made !== undefined) return made;
+    const shared = this.#frameOf(broadcast);
     broadcast.shared.set(vsn, shared);
     return shared;
+  }
+
+  #frameOf({ topic, event, payload }: Broadcast): SharedMessage | null {
+    if (typeof payload !== "string" && !this.serializer.binary) return null;
+    try {
+      return new SharedMessage(
+        typeof payload === "string"
+          ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
+          : this.serializer.encodeBroadcast(topic, event, payload),
+      );
+    } catch (error) {
+      // What one format cannot carry must cost neither the connections that speak it nor those that don't.
+      this.#port.notice(
+        `broadcast "${event}" on topic "${topic}" has no frame in "${this.serializer.vsn}": ${String(error)}`,
+      );
+      return null;
+    }
   }
 
   /** The channels end now, not when the client has answered the close frame. */
@@ -219,7 +258,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   #reply(joinRef: Json, head: Head, status: string, response: Json): void {
-    this.transport.send(this.serializer.encodeReply(joinRef, head.ref, head.topic, status, response));
+    this.sendReply(joinRef, head.ref, head.topic, status, response);
   }
 }
 

@@ -117,7 +117,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The channel could not be started at all. */
   fail(): void {
-    this.#refuse(this.#crashedReply());
+    this.#refuse(null);
     this.#port.close("normal");
   }
 
@@ -167,7 +167,8 @@ export class Join implements PortHandler, Subscriber {
     this.#connection.decided(this);
   }
 
-  #refuse(reply: Encoded): void {
+  /** @param reply - The channel's; `null` if it ended without one. */
+  #refuse(reply: Encoded | null): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "ended";
     this.#unsubscribe();
@@ -177,8 +178,9 @@ export class Join implements PortHandler, Subscriber {
   }
 
   /** The reply, and right behind it the end of the join it replaces. */
-  #answer(reply: Encoded): void {
-    this.#connection.transport.send(reply);
+  #answer(reply: Encoded | null): void {
+    if (reply !== null) this.#connection.transport.send(reply);
+    else this.#connection.sendReply(this.joinRef, this.ref, this.topic, "error", { reason: "join crashed" });
     this.replaces?.replacedEnd();
   }
 
@@ -190,14 +192,9 @@ export class Join implements PortHandler, Subscriber {
   }
 
   #down(): void {
-    if (this.state === "joining" && !this.#replaced) this.#refuse(this.#crashedReply());
+    if (this.state === "joining" && !this.#replaced) this.#refuse(null);
     else if (!this.#replaced) this.#end(ControlEvent.error, { reason: "channel_crash" });
     this.#port.close("normal");
-  }
-
-  #crashedReply(): Encoded {
-    const { serializer } = this.#connection;
-    return serializer.encodeReply(this.joinRef, this.ref, this.topic, "error", { reason: "join crashed" });
   }
 
   #end(event: typeof ControlEvent.close | typeof ControlEvent.error, payload: Json): void {
@@ -209,7 +206,7 @@ export class Join implements PortHandler, Subscriber {
   }
 
   #write(event: typeof ControlEvent.close | typeof ControlEvent.error, payload: Json): void {
-    this.#connection.transport.send(this.#connection.serializer.encodeEnd(this.joinRef, this.topic, event, payload));
+    this.#connection.sendEnd(this.joinRef, this.topic, event, payload);
   }
 
   #unsubscribe(): void {

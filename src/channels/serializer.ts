@@ -5,7 +5,7 @@
 import type { ControlEvent, Encoded, Head, Json, Message, Status } from "./protocol.js";
 
 export interface Serializer {
-  /** The version it speaks, as a client would ask for it. */
+  /** Names it among those of a runtime: the version it speaks, or its key in the application module. */
   readonly vsn: string;
   /** Whether payloads may be bytes. Where they may not, encoding a `Uint8Array` throws `badPayload`. */
   readonly binary: boolean;
@@ -47,5 +47,5 @@ export interface Serializer {
   encodeBroadcast(topic: string, event: string, payload: unknown): Encoded;
 
   /** The same bytes, from the JSON text of a payload that has been checked by `broadcastPayload`. */
-  encodeBroadcastFromJson(topic: string, event: string, payloadJson: string): string;
+  encodeBroadcastFromJson(topic: string, event: string, payloadJson: string): Encoded;
 }

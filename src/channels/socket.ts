@@ -147,6 +147,16 @@ export function broadcastFrom(topic: string, event: string, payload: unknown = {
   broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), true);
 }
 
+/** {@link broadcast} to this node only: all threads of this runtime, and no adapter. Phoenix's `Endpoint.local_broadcast`. */
+export function localBroadcast(topic: string, event: string, payload: unknown = {}): void {
+  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), false, false);
+}
+
+/** {@link localBroadcast} to all but the calling process. */
+export function localBroadcastFrom(topic: string, event: string, payload: unknown = {}): void {
+  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), true, false);
+}
+
 /** Closes every connection whose socket has this id, with code 1001. */
 export function disconnect(id: string): void {
   broadcast(id, "disconnect", {});

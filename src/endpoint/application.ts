@@ -3,7 +3,8 @@
  * its supervision tree. Every scheduler thread loads the module; the I/O thread gets a description in plain data.
  */
 
-import type { VersionChoice } from "../channels/choose-serializer.js";
+import { describeVersions, type VersionChoice, type VersionManifest } from "../channels/choose-serializer.js";
+import type { CustomSerializer } from "../channels/custom-serializer.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -46,7 +47,11 @@ export interface Mount {
 export interface WebSocketMountOptions extends WebSocketOptions {
   /** Path below the mount. @defaultValue `"/websocket"` */
   readonly path?: string;
-  /** Versions of the wire protocol, the first that fits wins. @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0` */
+  /**
+   * Versions of the wire protocol and their formats, the first that fits wins. MessagePack is
+   * `{ vsn: "2.0.0+msgpack", accepts: "~> 2.0.0+msgpack" }`, an application's own `{ serializer, accepts }`.
+   * @defaultValue 1.0.0 for `~> 1.0.0`, 2.0.0 for `~> 2.0.0`
+   */
   readonly versions?: readonly VersionChoice[];
   /** Subprotocols it knows, the best first. A client that offers only others gets 403. @defaultValue ignores them */
   readonly subprotocols?: readonly string[];
@@ -68,12 +73,15 @@ export interface ApplicationOptions extends Omit<SupervisorOptions, "children"> 
   readonly children?: readonly ChildSpecInput[];
 }
 
+/** Options of a transport in plain data: serializers are named. */
+export type WithVersions<Options> = Omit<Options, "versions"> & { readonly versions?: readonly VersionManifest[] };
+
 /** A mounted socket in plain data. */
 export interface MountManifest {
   readonly path: string;
   readonly socket: SocketManifest;
-  readonly websocket: NonNullable<Mount["websocket"]>;
-  readonly longpoll: false | LongPollMountOptions;
+  readonly websocket: false | WithVersions<WebSocketMountOptions>;
+  readonly longpoll: false | WithVersions<LongPollMountOptions>;
   readonly checkOrigin: NonNullable<Mount["checkOrigin"]>;
   readonly authToken: boolean;
   readonly connectInfo: Readonly<Record<string, unknown>>;
@@ -89,6 +97,8 @@ export class Application {
   readonly services: readonly Service[] = services;
   readonly sockets: Readonly<Record<string, Mount>>;
   readonly children: readonly ChildSpec[];
+  /** The serializers of its mounts: here they are found by name, as definitions are. */
+  readonly serializers: readonly CustomSerializer[];
   readonly #options: ApplicationOptions;
 
   constructor(options: ApplicationOptions) {
@@ -96,6 +106,11 @@ export class Application {
     const sockets = Object.entries(options.sockets ?? {});
     this.sockets = Object.fromEntries(
       sockets.map(([path, mounted]) => [path, "socket" in mounted ? mounted : { socket: mounted }]),
+    );
+    this.serializers = Object.values(this.sockets).flatMap(({ websocket, longpoll }) =>
+      [...versionsOf(websocket), ...versionsOf(longpoll)].flatMap((choice) =>
+        "serializer" in choice ? [choice.serializer] : [],
+      ),
     );
     this.children = (options.children ?? []).map(resolveChildSpec);
   }
@@ -107,7 +122,8 @@ export class Application {
       if (!path.startsWith("/")) {
         throw new RuntimeError(ErrorCode.badOption, `bad socket path "${path}": it must begin with a slash`);
       }
-      return { path, socket: socket.describe(keyOf), websocket, longpoll, checkOrigin, authToken, connectInfo };
+      const described = { websocket: describe(websocket, keyOf), longpoll: describe(longpoll, keyOf) };
+      return { path, socket: socket.describe(keyOf), ...described, checkOrigin, authToken, connectInfo };
     });
     const { sockets: _sockets, children: _children, ...flags } = this.#options;
     const children = this.children.map((child) => {
@@ -117,6 +133,22 @@ export class Application {
     });
     return { mounts, supervisor: { ...flags, children } };
   }
+}
+
+function versionsOf(transport: Mount["websocket"] | Mount["longpoll"]): readonly VersionChoice[] {
+  return (typeof transport === "object" ? transport.versions : undefined) ?? [];
+}
+
+/** The options of a transport with its serializers by name. */
+function describe<Options extends { readonly versions?: readonly VersionChoice[] }>(
+  transport: false | Options,
+  keyOf: (definition: Definition) => string,
+): false | WithVersions<Options> {
+  if (transport === false) return false;
+  const { versions, ...rest } = transport;
+  if (versions === undefined) return rest;
+  // A serializer is a definition as far as names go.
+  return { ...rest, versions: describeVersions(versions, (serializer) => keyOf(serializer as unknown as Definition)) };
 }
 
 /** Defines an application: the default export of an application module. */

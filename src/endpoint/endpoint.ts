@@ -8,7 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
-import { resolveVersions } from "../channels/choose-serializer.js";
+import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -24,8 +24,16 @@ import { type DrainerOptions, drain } from "./drainer.js";
 import { interceptRequests } from "./intercept.js";
 import { LongPollRoute } from "./longpoll-route.js";
 
+/** What a transport's clients may speak; `null`: the default. */
+type Serializers = readonly SerializerChoice[] | null;
+
+/** A mount with the serializers of its transports. */
+export interface LoadedMount extends MountManifest {
+  readonly serializers: { readonly websocket: Serializers; readonly longpoll: Serializers };
+}
+
 export interface EndpointSetup {
-  readonly mounts: readonly MountManifest[];
+  readonly mounts: readonly LoadedMount[];
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   /** The host its visitors know it by; see `checkOrigin`. */
@@ -65,20 +73,22 @@ export class Endpoint {
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
-    this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo }) => {
+    this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
-      const serializers = websocket.versions === undefined ? {} : { serializers: resolveVersions(websocket.versions) };
+      const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
       return {
         ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
-        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...serializers }),
+        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...chosen }),
         websockets: new WebSocketMount(websocket, afterTurn),
       };
     });
     this.#longPolls = mounts.flatMap((manifest) => {
       const { longpoll } = manifest;
-      return longpoll === false ? [] : new LongPollRoute({ manifest, longpoll, topics, openPort, afterTurn, host });
+      const { longpoll: serializers } = manifest.serializers;
+      const setup = { manifest, serializers, topics, openPort, afterTurn, host };
+      return longpoll === false ? [] : new LongPollRoute({ ...setup, longpoll });
     });
   }
 
@@ -230,6 +240,20 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeIdleConnections();
   });
+}
+
+/** Loads the serializers of all mounts: those of the application are modules, of which the I/O thread knows the URLs. */
+export function loadMounts(mounts: readonly MountManifest[]): Promise<readonly LoadedMount[]> {
+  return Promise.all(
+    mounts.map(async (mount) => ({
+      ...mount,
+      serializers: { websocket: await serializersOf(mount.websocket), longpoll: await serializersOf(mount.longpoll) },
+    })),
+  );
+}
+
+async function serializersOf(transport: MountManifest["websocket"] | MountManifest["longpoll"]): Promise<Serializers> {
+  return transport === false || transport.versions === undefined ? null : await loadSerializers(transport.versions);
 }
 
 /** Answers an upgrade with an ordinary response, and closes. */

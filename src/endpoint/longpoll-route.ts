@@ -1,7 +1,7 @@
 /** The long poll of one mounted socket: which requests are its own, and what `connect` is told about them. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SocketAcceptor } from "../channels/acceptor.js";
-import { resolveVersions } from "../channels/choose-serializer.js";
+import type { SerializerChoice } from "../channels/choose-serializer.js";
 import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -10,12 +10,14 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
-import type { LongPollMountOptions, MountManifest } from "./application.js";
+import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
 export interface LongPollRouteSetup {
   readonly manifest: MountManifest;
-  readonly longpoll: LongPollMountOptions;
+  readonly longpoll: WithVersions<LongPollMountOptions>;
+  /** What its clients may speak; `null`: the default. */
+  readonly serializers: readonly SerializerChoice[] | null;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   readonly afterTurn: (action: () => void) => void;
@@ -31,11 +33,11 @@ export class LongPollRoute {
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
 
-  constructor({ manifest, longpoll, topics, openPort, afterTurn, host }: LongPollRouteSetup) {
+  constructor({ manifest, longpoll, serializers, topics, openPort, afterTurn, host }: LongPollRouteSetup) {
     this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
     this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
-    const serializers = longpoll.versions === undefined ? {} : { serializers: resolveVersions(longpoll.versions) };
-    this.#acceptor = new SocketAcceptor({ manifest: manifest.socket, topics, openPort, ...serializers });
+    const chosen = serializers === null ? {} : { serializers };
+    this.#acceptor = new SocketAcceptor({ manifest: manifest.socket, topics, openPort, ...chosen });
     this.mount = new LongPollMount(longpoll, afterTurn);
     this.#manifest = manifest;
     this.#publicHost = host;

@@ -17,7 +17,7 @@ import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
 import { type ApplicationManifest, services } from "./application.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
-import { Endpoint } from "./endpoint.js";
+import { Endpoint, loadMounts } from "./endpoint.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
 export interface StartOptions extends RuntimeOptions {
@@ -193,6 +193,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   const runtime = await Runtime.start(url, services, options);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
+    const mounts = await loadMounts(manifest.mounts);
     const tree = supervisor(manifest.supervisor);
     const started = await runtime.asHost(() => startProcess(tree, [undefined], { link: false, label: "application" }));
     if (started[0] !== "ok") {
@@ -202,7 +203,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
       });
     }
     const endpoint = new Endpoint({
-      mounts: manifest.mounts,
+      mounts,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",

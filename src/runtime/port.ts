@@ -6,7 +6,7 @@ import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import type { PortHandler } from "./behaviour.js";
+import type { Definition, PortHandler } from "./behaviour.js";
 import type { ProcessRecord } from "./process-record.js";
 import type { Scheduler } from "./scheduler.js";
 
@@ -53,10 +53,11 @@ export class Port {
   /**
    * Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now.
    *
+   * @param definition - By its key in the application module; or itself, to run on this thread.
    * @param beside - A process on whose thread the new one shall run, if that thread lives; else the least loaded one.
    */
   spawn(
-    key: string,
+    definition: Definition | string,
     args: readonly unknown[],
     label: string,
     beside: Pid | null = null,
@@ -65,7 +66,7 @@ export class Port {
     if (thread === undefined) return undefined;
     const ref = this.#scheduler.refs.next();
     const options = { link: false, monitor: ref, label, name: null, acknowledge: false };
-    return { pid: this.#scheduler.signals.spawn(this.#record, thread, key, args, options), ref };
+    return { pid: this.#scheduler.signals.spawn(this.#record, thread, definition, args, options), ref };
   }
 
   #threadFor(beside: Pid | null): number | undefined {
@@ -82,6 +83,11 @@ export class Port {
   /** Ends the port: whoever monitors it learns `reason`. */
   close(reason: ExitReason): void {
     this.#scheduler.signals.die(this.#record, reason);
+  }
+
+  /** Tells people something that is worth a line. */
+  notice(message: string): void {
+    this.#scheduler.report({ tag: "notice", message });
   }
 
   /** Runs `action` once when what the event loop does now is over. */

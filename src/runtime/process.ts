@@ -10,7 +10,7 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { isDefinition } from "./behaviour.js";
+import { type Definition, isDefinition } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { find } from "./naming.js";
@@ -214,6 +214,16 @@ export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
     if (error instanceof RuntimeError && error.code === ErrorCode.callFailed) return undefined;
     throw error;
   }
+}
+
+/** The key of a definition in the application module. @throws RuntimeError `unknownDefinition` if it is not exported there. */
+export function keyOf(definition: Definition): string {
+  return current().scheduler.definitions.keyOf(definition);
+}
+
+/** The definition under a key, as this thread has it. @throws RuntimeError `unknownDefinition` */
+export function definitionOf(key: string): Definition {
+  return current().scheduler.definitions.find(key);
 }
 
 /** A process registered locally on every thread (`pubsub`, `pg`): the one of the calling process's thread. */

@@ -39,7 +39,7 @@ const folderMap: Readonly<Record<string, readonly string[]>> = {
 
 /** What a browser client shares has no threads and no sockets in it, nor has anything it imports. */
 const sharedWithBrowsers = (file: string): boolean =>
-  file.startsWith("src/core/") || file === "src/channels/protocol.ts";
+  file.startsWith("src/core/") || file.startsWith("src/client/") || file === "src/channels/protocol.ts";
 const threadsAndSockets = new Set([
   ...["node:worker_threads", "node:net", "node:tls", "node:dgram", "node:http", "node:https", "node:http2"],
   ...["node:child_process", "node:cluster", "ws", "piscina"],
