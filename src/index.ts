@@ -49,6 +49,10 @@ export {
   terminateChild,
   whichChildren,
 } from "./otp/supervisor-api.js";
+// Presence
+export type { PresenceOptions } from "./presence/options.js";
+export { type Presence, presence } from "./presence/presence.js";
+export type { MetaRefs, PresenceDiff, PresenceOf, Presences } from "./presence/presences.js";
 // PubSub
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
 export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";
@@ -87,3 +91,4 @@ export {
   whereis,
 } from "./runtime/process.js";
 export type { Report, Reporter } from "./runtime/report.js";
+export type { TrackResult, UpdateResult } from "./tracker/shard.js";
