@@ -59,7 +59,8 @@ export type CopyMessage =
 /** All are answered `null` if there is no copy. */
 export type CopyRequest =
   | readonly ["list", shard: string, topic: string]
-  | readonly ["at", shard: string, topic: string, key: string]
+  /** With a pid: that of a process of this machine; on another one, somebody else may have the same. */
+  | readonly ["at", shard: string, topic: string, key: string, pid: Pid | null]
   | readonly ["position", shard: string]
   | readonly ["copy", shard: string];
 
@@ -110,9 +111,8 @@ export class Copies implements PortHandler {
         const [, shard, life, seq, joins, leaves, told] = message;
         const copy = this.#copies.get(shard);
         if (copy?.life !== life) return; // of an earlier life: the table of this one has what counts of it
-        // Leaves first: an update's join then comes behind what is there, as it does with the stock client.
+        for (const entry of joins) copy.table.add(entry); // first, as in State.update
         for (const { replica, clock } of leaves) copy.table.remove(replica, clock);
-        for (const entry of joins) copy.table.add(entry);
         copy.seq = seq;
         if (!told) copy.untold.push({ seq, joins, leaves });
         return;
@@ -134,8 +134,13 @@ export class Copies implements PortHandler {
     switch (request[0]) {
       case "list":
         return copy.table.list(request[2]);
-      case "at":
-        return copy.table.at(request[2], request[3]);
+      case "at": {
+        const [, , topic, key, wanted] = request;
+        const entries = copy.table.at(topic, key);
+        return wanted === null
+          ? entries
+          : entries.filter(({ pid, replica }) => pid === wanted && replica === copy.replica);
+      }
       case "position":
         return { life: copy.life, seq: copy.seq };
       case "copy": {

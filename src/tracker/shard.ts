@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { isDown } from "../core/messages.js";
-import type { Pid } from "../core/pid.js";
+import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { publishFrom, subscribe } from "../pubsub/pubsub.js";
 import { demonitor, monitor, peers, self, send, sendAfter, service } from "../runtime/process.js";
@@ -16,7 +16,7 @@ import type { ResolvedTrackerOptions } from "./options.js";
 import { withRef } from "./refs.js";
 import { State } from "./state.js";
 import type { Diff, Entry, Meta, StateData } from "./state-data.js";
-import { furthestCopy } from "./takeover.js";
+import { findKept, type Kept } from "./takeover.js";
 
 export type TrackResult = readonly ["ok", ref: string] | readonly ["error", "already_tracked"];
 export type UpdateResult = readonly ["ok", ref: string] | readonly ["error", "nopresence"];
@@ -67,10 +67,10 @@ export class Shard {
     listen: (shard: Shard) => Listener,
   ): Promise<Shard> {
     const services = [service(TRACKER), ...peers(TRACKER)];
-    const copy = await furthestCopy(name, services);
-    const shard = new Shard(name, options, listen, (copy?.life ?? 0) + 1);
+    const kept = await findKept(name, services);
+    const shard = new Shard(name, options, listen, (kept?.copy.life ?? 0) + 1);
     subscribe(gossipTopic(name));
-    if (copy !== null) shard.#takeOver(copy, services);
+    if (kept !== null) shard.#takeOver(kept);
     return shard;
   }
 
@@ -83,7 +83,7 @@ export class Shard {
   }
 
   /** The same entries again, as a new replica's; those whose process is gone leave when its monitor says so. */
-  #takeOver(copy: CopyData, services: readonly Pid[]): void {
+  #takeOver({ copy, holders }: Kept): void {
     for (const { topic, pid, key, meta, replica } of copy.entries) {
       if (replica !== copy.replica) continue;
       this.#state.join(pid, topic, key, meta);
@@ -92,7 +92,7 @@ export class Shard {
     // Some of it may have been told: twice is nothing new to a client, and never would be a ghost.
     const untold = copy.untold.map((diff) => ({ ...diff, seq: ++this.#seq }));
     if (!this.#listener.tellsAtOnce) this.#untold.push(...untold);
-    for (const pid of services) this.#addCopy(pid);
+    for (const pid of holders) this.#addCopy(pid);
     for (const diff of untold) this.#listener.handleDiff(diff);
     this.#startPeriod();
   }
@@ -112,6 +112,7 @@ export class Shard {
       return isAnswer ? ["ok", ref] : ["error", "already_tracked"];
     }
     this.#watch(pid);
+    if (threadOf(pid) !== threadOf(copy)) this.#addCopyBeside(pid);
     this.#changed({ joins: [entry], leaves: [] });
     return ["ok", ref];
   }
@@ -223,6 +224,13 @@ export class Shard {
     const position = { life: this.#life, seq: this.#seq };
     const data: CopyData = { ...position, replica, entries: this.#state.online(), untold: this.#untold };
     send(pid, ["table", this.name, data] satisfies CopyMessage);
+  }
+
+  /** On the thread of whom it tracks for others, too: where that one lives on, what is known of it does. */
+  #addCopyBeside(pid: Pid): void {
+    const thread = threadOf(pid);
+    const beside = [service(TRACKER), ...peers(TRACKER)].find((copy) => threadOf(copy) === thread);
+    if (beside !== undefined) this.#addCopy(beside);
   }
 
   #watch(pid: Pid): void {

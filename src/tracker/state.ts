@@ -43,17 +43,19 @@ export class State {
 
   /** Tracks a process under a key; `undefined` if it is tracked there. */
   join(pid: Pid, topic: string, key: string, meta: Meta): Entry | undefined {
+    return this.get(pid, topic, key) === undefined ? this.#add(pid, topic, key, meta) : undefined;
+  }
+
+  #add(pid: Pid, topic: string, key: string, meta: Meta): Entry {
     let entries = this.#own.get(pid);
     if (entries === undefined) {
       entries = new Map();
       this.#own.set(pid, entries);
     }
-    const place = placeOf(topic, key);
-    if (entries.has(place)) return undefined;
     const { replica } = this;
     const clock = this.#clocks.tick(replica);
     const entry: Entry = { topic, pid, key, meta, replica, clock };
-    entries.set(place, entry);
+    entries.set(placeOf(topic, key), entry);
     this.#table.add(entry);
     this.#deltaClocks.push(clock);
     this.#deltaEntries.set(clock, entry);
@@ -80,11 +82,16 @@ export class State {
     return entries;
   }
 
-  /** A leave and a join in one step; `undefined` if it is not there. */
+  /**
+   * A leave and a join in one step; `undefined` if it is not there. The new entry comes before the old one goes: a key that
+   * went and came would leave a trace in V8's maps each time, and all of them are walked when it is looked up.
+   */
   update(pid: Pid, topic: string, key: string, meta: Meta): Diff | undefined {
-    const left = this.leave(pid, topic, key);
-    const joined = left && this.join(pid, topic, key, meta);
-    return left && joined && { joins: [joined], leaves: [left] };
+    const left = this.get(pid, topic, key);
+    if (left === undefined) return undefined;
+    const joined = this.#add(pid, topic, key, meta);
+    this.#remove(left);
+    return { joins: [joined], leaves: [left] };
   }
 
   /** The leave is an event too: a replica that missed it sees from our clock that it lacks something. */

@@ -5,15 +5,23 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import { askCopy, type CopyData, type Position } from "./copies.js";
 
-/** The copy that is furthest along; `null` if no living thread has one. */
-export async function furthestCopy(shard: string, services: readonly Pid[]): Promise<CopyData | null> {
+/** What the threads have kept of a shard. */
+export interface Kept {
+  /** The copy that is furthest along. */
+  readonly copy: CopyData;
+  /** The services of the threads that have one. */
+  readonly holders: readonly Pid[];
+}
+
+/** What is kept of a shard by these services; `null` if none has a copy. */
+export async function findKept(shard: string, services: readonly Pid[]): Promise<Kept | null> {
   const positions = await Promise.all(
     services.map(async (service) => ({ service, at: await unlessGone(askCopy(service, ["position", shard])) })),
   );
   const found = positions.flatMap(({ service, at }) => (at === null ? [] : [{ service, at }]));
   for (const { service } of found.sort((a, b) => compare(b.at, a.at))) {
     const copy = await unlessGone(askCopy(service, ["copy", shard]));
-    if (copy !== null) return copy;
+    if (copy !== null) return { copy, holders: found.map((holder) => holder.service) };
   }
   return null;
 }

@@ -100,12 +100,12 @@ export class Tracker {
    * been changed meanwhile: no change is lost.
    */
   async update(pid: Pid, topic: string, key: string, change: Meta | ((meta: Meta) => Meta)): Promise<UpdateResult> {
-    checkTopic(topic);
+    const shard = this.#shardOf(checkTopic(topic));
     for (let tries = 0; tries < UPDATE_TRIES; tries++) {
       let meta = change;
       let seen: string | null = null;
       if (typeof meta === "function") {
-        const current = (await this.at(topic, key)).find((entry) => entry.pid === pid)?.meta;
+        const current = (await this.#read(topic, ["at", shard, topic, key, pid]))[0]?.meta;
         if (current === undefined) return ["error", "nopresence"];
         seen = current.phx_ref as string; // every meta has one
         meta = meta(current);
@@ -127,7 +127,7 @@ export class Tracker {
 
   /** The entries of a topic under one key, in the order they came. */
   async at(topic: string, key: string): Promise<readonly Entry[]> {
-    return await this.#read(topic, ["at", this.#shardOf(checkTopic(topic)), topic, key]);
+    return await this.#read(topic, ["at", this.#shardOf(checkTopic(topic)), topic, key, null]);
   }
 
   async #read<R extends CopyRequest>(topic: string, request: R): Promise<NonNullable<CopyAnswers[R[0]]>> {
