@@ -12,7 +12,7 @@
  */
 import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
-import { openRequest, type Port, type PortHandler, type Service, send } from "../runtime/process.js";
+import { awaitReply, openRequest, type Port, type PortHandler, type Service, send } from "../runtime/process.js";
 import type { Diff, Entry, Meta, ReplicaId } from "./state-data.js";
 import { Table } from "./table.js";
 
@@ -72,11 +72,15 @@ export interface CopyAnswers {
   readonly copy: CopyData | null;
 }
 
-/** Asks a thread's service. */
-export function askCopy<R extends CopyRequest>(service: Pid, request: R): Promise<CopyAnswers[R[0]]> {
-  const { from, answered } = openRequest(service);
-  send(service, ["request", from, request] satisfies CopyMessage);
-  return answered as Promise<CopyAnswers[R[0]]>; // what #request answers
+/** Asks a thread's service. One's own answers at once; another thread may be busy. */
+export function askCopy<R extends CopyRequest>(
+  service: Pid,
+  request: R,
+  timeoutMs: number = Number.POSITIVE_INFINITY,
+): Promise<CopyAnswers[R[0]]> {
+  const opened = openRequest(service);
+  send(service, ["request", opened.from, request] satisfies CopyMessage);
+  return awaitReply(opened, timeoutMs) as Promise<CopyAnswers[R[0]]>; // what #answer answers
 }
 
 interface Copy {

@@ -68,9 +68,9 @@ export class Shard {
   ): Promise<Shard> {
     const services = [service(TRACKER), ...peers(TRACKER)];
     const kept = await findKept(name, services);
-    const shard = new Shard(name, options, listen, (kept?.copy.life ?? 0) + 1);
+    const shard = new Shard(name, options, listen, (kept.copy?.life ?? 0) + 1);
     subscribe(gossipTopic(name));
-    if (kept !== null) shard.#takeOver(kept);
+    shard.#takeOver(kept);
     return shard;
   }
 
@@ -84,17 +84,17 @@ export class Shard {
 
   /** The same entries again, as a new replica's; those whose process is gone leave when its monitor says so. */
   #takeOver({ copy, holders }: Kept): void {
-    for (const { topic, pid, key, meta, replica } of copy.entries) {
-      if (replica !== copy.replica) continue;
+    for (const { topic, pid, key, meta, replica } of copy?.entries ?? []) {
+      if (replica !== copy?.replica) continue;
       this.#state.join(pid, topic, key, meta);
       this.#watch(pid);
     }
     // Some of it may have been told: twice is nothing new to a client, and never would be a ghost.
-    const untold = copy.untold.map((diff) => ({ ...diff, seq: ++this.#seq }));
+    const untold = (copy?.untold ?? []).map((diff) => ({ ...diff, seq: ++this.#seq }));
     if (!this.#listener.tellsAtOnce) this.#untold.push(...untold);
     for (const pid of holders) this.#addCopy(pid);
     for (const diff of untold) this.#listener.handleDiff(diff);
-    this.#startPeriod();
+    if (copy !== null) this.#startPeriod();
   }
 
   // ---- requests ----

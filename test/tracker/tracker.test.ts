@@ -102,7 +102,7 @@ test("a copy has what its shard has, knows how far it is, and is kept by threads
   const Plain = presence<{ n: number }>();
   await withPresence(Plain, async () => {
     assert.equal(await askCopy(service(TRACKER), ["position", SHARD]), null);
-    assert.equal(await findKept(SHARD, [service(TRACKER)]), null);
+    assert.deepEqual(await findKept(SHARD, [service(TRACKER)]), { copy: null, holders: [] });
     await Plain.list(TOPIC); // asking is using
     assert.deepEqual(await askCopy(service(TRACKER), ["position", SHARD]), { life: 1, seq: 0 });
     const pid = somebody();
@@ -111,9 +111,11 @@ test("a copy has what its shard has, knows how far it is, and is kept by threads
     assert.deepEqual(await askCopy(service(TRACKER), ["position", SHARD]), { life: 1, seq: 2 });
     const dead = somebody();
     kill(dead);
-    const kept = await findKept(SHARD, [dead, service(TRACKER), dead]);
-    assert.deepEqual(kept?.holders, [service(TRACKER)]);
-    const copy = kept?.copy as CopyData;
+    // One that hangs, as far as anybody can tell, holds up nothing, and must not keep what is out of date.
+    const hanging = somebody();
+    const kept = await findKept(SHARD, [dead, hanging, service(TRACKER)]);
+    assert.deepEqual(kept.holders, [hanging, service(TRACKER)]);
+    const copy = kept.copy as CopyData;
     assert.deepEqual([copy.life, copy.seq, copy.untold], [1, 2, []]);
     assert.deepEqual(
       copy.entries.map(({ pid, meta }) => [pid, meta.n]),
