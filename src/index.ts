@@ -100,6 +100,10 @@ export {
   terminateChild,
   whichChildren,
 } from "./otp/supervisor-api.js";
+// Presence
+export type { PresenceOptions } from "./presence/options.js";
+export { type Presence, presence } from "./presence/presence.js";
+export type { MetaRefs, PresenceDiff, PresenceOf, Presences } from "./presence/presences.js";
 // PubSub
 export type { Adapter, AdapterInit, AdapterNode, Envelope } from "./pubsub/adapter.js";
 export { type PubSubAdapter, pubsubAdapter } from "./pubsub/adapter-process.js";
@@ -143,3 +147,4 @@ export {
   whereis,
 } from "./runtime/process.js";
 export type { Report, Reporter } from "./runtime/report.js";
+export type { TrackResult, UpdateResult } from "./tracker/shard.js";

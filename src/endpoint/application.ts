@@ -13,11 +13,12 @@ import { pgService } from "../otp/pg-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
+import { trackerService } from "../tracker/copies.js";
 import type { LongPollOptions } from "../transports/longpoll.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
-export const services: readonly Service[] = [pubsubService, pgService()];
+export const services: readonly Service[] = [pubsubService, pgService(), trackerService];
 
 /** How a socket is mounted. */
 export interface Mount {

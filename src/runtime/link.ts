@@ -1,10 +1,16 @@
 /**
- * The contract between two threads that talk: post a batch, receive batches, drain, close. A `MessagePort` fulfils it here
+ * The contract between two threads that talk: post a batch, receive batches, close. A `MessagePort` fulfils it here
  * (`port-link.ts`); a socket between OS processes can.
  */
 
 /** A batch of operations as `wire.ts` lays them out. */
 export type Batch = readonly unknown[];
+
+/** A batch that has come, and when it was posted: nanoseconds of a clock that all threads share and that never goes back. */
+export interface Arrived {
+  readonly batch: Batch;
+  readonly postedNs: number;
+}
 
 export interface Link {
   /**
@@ -13,9 +19,9 @@ export interface Link {
    * @throws DataCloneError if something in it cannot be copied. Then nothing of the batch was posted.
    */
   post(batch: Batch): void;
-  /** Called with each batch that arrives. Set once, before anything can arrive. */
-  onBatch(receive: (batch: Batch) => void): void;
-  /** Takes in, now, all that the other side posted before it died. */
-  drain(): void;
+  /** Called with each batch that arrives, unless it was {@link take}n. Set once, before anything can arrive. */
+  onBatch(receive: (arrived: Arrived) => void): void;
+  /** The oldest batch that the other side has posted and that has not been received, if there is one. */
+  take(): Arrived | undefined;
   close(): void;
 }

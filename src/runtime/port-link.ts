@@ -1,33 +1,35 @@
 /** A {@link Link} over a `MessagePort`. */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { Batch, Link } from "./link.js";
+import type { Arrived, Batch, Link } from "./link.js";
+
+/** What is posted: both ends are ours, so it is all that ever arrives. */
+type Posted = readonly [postedNs: number, Batch];
 
 export class PortLink implements Link {
   readonly #port: MessagePort;
-  #receive: ((batch: Batch) => void) | null = null;
 
   constructor(port: MessagePort) {
     this.#port = port;
   }
 
   post(batch: Batch): void {
-    this.#port.postMessage(batch);
+    this.#port.postMessage([Number(process.hrtime.bigint()), batch] satisfies Posted);
   }
 
-  onBatch(receive: (batch: Batch) => void): void {
-    this.#receive = receive;
-    this.#port.on("message", receive);
+  onBatch(receive: (arrived: Arrived) => void): void {
+    this.#port.on("message", (posted: Posted) => receive(arrivedFrom(posted)));
   }
 
-  drain(): void {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port);
-      if (received === undefined) return;
-      this.#receive?.(received.message as Batch); // Both ends are ours: batches are all that is ever posted.
-    }
+  take(): Arrived | undefined {
+    const received = receiveMessageOnPort(this.#port);
+    return received && arrivedFrom(received.message as Posted);
   }
 
   close(): void {
     this.#port.close();
   }
+}
+
+function arrivedFrom([postedNs, batch]: Posted): Arrived {
+  return { postedNs, batch };
 }

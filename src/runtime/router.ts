@@ -1,4 +1,5 @@
 /** The links of one thread: an outbox for each other thread, and which threads are gone. */
+import { Arrivals } from "./arrivals.js";
 import type { Batch, Link } from "./link.js";
 import { Outbox, type Unsendable } from "./outbox.js";
 import { Op } from "./wire.js";
@@ -7,6 +8,7 @@ export class Router {
   readonly #outboxes = new Map<number, Outbox>();
   readonly #down = new Set<number>();
   readonly #dirty: Outbox[] = [];
+  readonly #arrivals = new Arrivals();
 
   /** The outbox for `thread`; `null` if that thread is gone. */
   outbox(thread: number): Outbox | null {
@@ -17,7 +19,11 @@ export class Router {
       outbox = new Outbox();
       this.#outboxes.set(thread, outbox);
     }
-    if (outbox.isEmpty) this.#dirty.push(outbox);
+    if (outbox.isEmpty) {
+      // The I/O thread first: what clients are to see is on its way before another thread can answer to what it is told.
+      if (thread === 0) this.#dirty.unshift(outbox);
+      else this.#dirty.push(outbox);
+    }
     return outbox;
   }
 
@@ -27,7 +33,7 @@ export class Router {
     this.#outboxes.set(thread, outbox);
     outbox.connect(link);
     this.#dirty.push(outbox);
-    link.onBatch((batch) => {
+    this.#arrivals.add(link, (batch) => {
       if (batch[0] === Op.acknowledge) {
         outbox.acknowledged();
         this.#dirty.push(outbox); // the next full batch may go
@@ -41,7 +47,7 @@ export class Router {
   disconnect(thread: number): void {
     this.#down.add(thread);
     const link = this.#outboxes.get(thread)?.link;
-    link?.drain();
+    if (link) this.#arrivals.drain(link);
     link?.close();
     this.#outboxes.delete(thread);
   }
@@ -51,13 +57,14 @@ export class Router {
   }
 
   flush(refused: (what: Unsendable) => void): void {
-    while (this.#dirty.length > 0) {
-      for (const what of (this.#dirty.pop() as Outbox).flush()) refused(what); // the length was asked
-    }
+    // Whoever sent what cannot be copied is ended, which may tell others: the list grows while it is walked.
+    for (const outbox of this.#dirty) for (const what of outbox.flush()) refused(what);
+    this.#dirty.length = 0;
   }
 
   closeAll(): void {
     for (const outbox of this.#outboxes.values()) outbox.link?.close();
     this.#outboxes.clear();
+    this.#arrivals.clear();
   }
 }

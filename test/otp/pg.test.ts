@@ -5,7 +5,7 @@ import { isGroupMessage, pg } from "../../src/otp/pg.js";
 import { pgService } from "../../src/otp/pg-service.js";
 import { allocateShared, bootScheduler } from "../../src/runtime/boot-scheduler.js";
 import { Definitions } from "../../src/runtime/definitions.js";
-import type { Batch, Link } from "../../src/runtime/link.js";
+import type { Arrived, Link } from "../../src/runtime/link.js";
 import { DEFAULT_BUDGETS } from "../../src/runtime/options.js";
 import { openServices } from "../../src/runtime/port.js";
 import { exit, kill, processFunction, receive, self, send, spawn } from "../../src/runtime/process.js";
@@ -40,16 +40,16 @@ const alone = <T>(body: () => Promise<T>): Promise<T> => run(boot(allocateShared
 
 /** Links two schedulers; batches are copied and arrive later, as between threads. */
 function connect(a: Scheduler, b: Scheduler): void {
-  const receivers: ((batch: Batch) => void)[] = [];
+  const receivers: ((arrived: Arrived) => void)[] = [];
   const link = (own: number, other: number): Link => ({
     post: (batch) => {
       const copy = structuredClone(batch);
-      setImmediate(() => receivers[other]?.(copy));
+      setImmediate(() => receivers[other]?.({ batch: copy, postedNs: 0 }));
     },
     onBatch: (receiver) => {
       receivers[own] = receiver;
     },
-    drain: () => {},
+    take: () => undefined,
     close: () => {},
   });
   const [ofA, ofB] = [link(0, 1), link(1, 0)];

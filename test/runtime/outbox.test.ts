@@ -8,7 +8,13 @@ import { Op } from "../../src/runtime/wire.js";
 /** A link that keeps what was posted, and copies it as a port would. */
 function keepingLink(): Link & { readonly posted: Batch[] } {
   const posted: Batch[] = [];
-  return { posted, post: (batch) => void posted.push(structuredClone(batch)), onBatch() {}, drain() {}, close() {} };
+  return {
+    posted,
+    post: (batch) => void posted.push(structuredClone(batch)),
+    onBatch() {},
+    take: () => undefined,
+    close() {},
+  };
 }
 
 const pid = makePid(1, 1, 1);
