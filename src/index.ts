@@ -52,6 +52,7 @@ export {
 // PubSub
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
 export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";
+export { type FormatOptions, formatReport, printReport } from "./runtime/format-report.js";
 // Processes
 export {
   cancelTimer,
@@ -86,4 +87,18 @@ export {
   unregister,
   whereis,
 } from "./runtime/process.js";
-export type { Report, Reporter } from "./runtime/report.js";
+export {
+  type CrashReport,
+  type LeftOutReport,
+  levelOf,
+  type NoticeReport,
+  type ProgressReport,
+  type Report,
+  type ReportedChild,
+  type Reporter,
+  type ReportLevel,
+  type SupervisorDecision,
+  type SupervisorReport,
+  type ThreadReport,
+  type TraceReport,
+} from "./runtime/report.js";
