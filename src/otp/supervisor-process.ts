@@ -15,8 +15,10 @@ import { isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { type Behaviour, notice, parent, replyTo, self, send, sendAfter } from "../runtime/process.js";
+import type { ChildSpec } from "./child-spec.js";
 import { CALL, STOP } from "./gen-server-calls.js";
-import type { RestartLimit } from "./restart-intensity.js";
+import { type Counted, reportGivingUp } from "./supervisor-reports.js";
+import type { Incarnation } from "./supervisor-state.js";
 import { THREAD_RETRY_MS } from "./supervisor-strategy.js";
 
 type MaybeAsync<T> = T | PromiseLike<T>;
@@ -73,10 +75,8 @@ export abstract class SupervisorProcess<Key> implements Behaviour {
   }
 
   /** Ends with `shutdown`: more restarts than allowed. */
-  protected giveUp(id: string, { maxRestarts, maxSeconds }: RestartLimit): never {
-    notice(
-      `gives up: child "${id}" would be restarted, but ${maxRestarts} restarts in ${maxSeconds} s are all it allows`,
-    );
+  protected giveUp(spec: ChildSpec, pid: Incarnation, counted: Counted): never {
+    reportGivingUp(spec, pid, counted);
     return this.end();
   }
 

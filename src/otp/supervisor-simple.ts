@@ -24,8 +24,8 @@ export class SimpleSupervisor extends DynamicSupervisorProcess {
     this.#template = template;
   }
 
-  protected override childLeft(child: Child): void {
-    if (endsTheSupervisor(this.#flags.autoShutdown, this.children.values(), child)) this.end();
+  protected override endsWith(child: Child): boolean {
+    return endsTheSupervisor(this.#flags.autoShutdown, this.children.values(), child);
   }
 
   protected override restartIgnored(spec: ChildSpec): void {
