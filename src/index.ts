@@ -49,6 +49,10 @@ export {
   terminateChild,
   whichChildren,
 } from "./otp/supervisor-api.js";
+export { sys } from "./otp/sys.js";
+export type { Statistics, TraceSink } from "./otp/sys-debug.js";
+export type { SystemEvent, TraceMessage } from "./otp/sys-events.js";
+export type { Status } from "./otp/system.js";
 // PubSub
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
 export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";

@@ -28,7 +28,15 @@ import { startSupervised, stopTogether } from "./supervisor-children.js";
 import { AutoShutdown, type Checked, resolveChild, resolveLimit } from "./supervisor-flags.js";
 import { SupervisorProcess } from "./supervisor-process.js";
 import { type Counted, reportChildTerminated, reportStartError } from "./supervisor-reports.js";
-import { type Child, countChildren, running, whichChildren } from "./supervisor-state.js";
+import {
+  type Child,
+  countChildren,
+  isChild,
+  refuseState,
+  running,
+  sendableChild,
+  whichChildren,
+} from "./supervisor-state.js";
 import { afterFailedStart, lostThread, SCHEDULER_DOWN, shouldRestart } from "./supervisor-strategy.js";
 
 export interface DynamicSupervisorOptions {
@@ -93,6 +101,13 @@ export function dynamicSupervisor(
 
 export type DynamicFlags = Required<DynamicSupervisorOptions>;
 
+/** Its state, for `sys.getState`: children by pid. */
+export interface DynamicSupervisorState {
+  readonly flags: DynamicFlags;
+  readonly children: ReadonlyMap<Pid, Child>;
+  readonly restarts: RestartLog;
+}
+
 function resolveFlags(options: DynamicSupervisorOptions): Checked<DynamicFlags> {
   const { maxChildren = Number.POSITIVE_INFINITY, extraArguments = [] } = options;
   const limit = resolveLimit(options);
@@ -105,9 +120,10 @@ function resolveFlags(options: DynamicSupervisorOptions): Checked<DynamicFlags> 
 
 /** Also the inside of `simple_one_for_one`, which differs in its answers only; see `supervisor-simple.ts`. */
 export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
+  readonly kind: string = "dynamicSupervisor";
   /** By pid; one whose restart has failed, by the pid it had before. */
-  protected readonly children: Map<Pid, Child> = new Map();
-  readonly #flags: DynamicFlags;
+  protected children: Map<Pid, Child> = new Map();
+  #flags: DynamicFlags;
   #restarts: RestartLog = NO_RESTARTS;
 
   constructor(flags: DynamicFlags) {
@@ -177,6 +193,21 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
     this.children.delete(pid);
     if (result[0] === "ok") this.children.set(result[1], { spec, pid: result[1] });
     else this.restartIgnored(spec);
+  }
+
+  override state(): DynamicSupervisorState {
+    const children = new Map(Array.from(this.children, ([pid, child]) => [pid, sendableChild(child)]));
+    return { flags: this.#flags, children, restarts: this.#restarts };
+  }
+
+  override replaceState(state: unknown): void {
+    const { flags, children, restarts } = state as DynamicSupervisorState;
+    if (!(children instanceof Map) || ![...children.values()].every(isChild)) {
+      refuseState("{ flags, children: Map of pid to child, restarts }");
+    }
+    this.children = new Map(children);
+    this.#flags = flags;
+    this.#restarts = restarts;
   }
 
   // ---- requests ----

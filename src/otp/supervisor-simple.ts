@@ -15,6 +15,7 @@ import { type Child, type ChildCounts, endsTheSupervisor } from "./supervisor-st
 const IGNORED = "undefined" as Pid; // a key of the table only: it is never sent to
 
 export class SimpleSupervisor extends DynamicSupervisorProcess {
+  override readonly kind: string = "supervisor";
   readonly #template: ChildSpec;
   readonly #flags: SupervisorFlags;
 

@@ -38,8 +38,11 @@ import {
   countChildren,
   findChild,
   initialState,
+  isChild,
+  refuseState,
   running,
   type SupervisorState,
+  sendableChild,
   whichChildren,
   withEnded,
   withoutChild,
@@ -129,6 +132,7 @@ export function supervisor(options: SupervisorOptions | SupervisorInit<unknown>)
 }
 
 class StaticSupervisor extends SupervisorProcess<string> {
+  readonly kind = "supervisor";
   #state: SupervisorState;
 
   constructor(state: SupervisorState) {
@@ -196,6 +200,16 @@ class StaticSupervisor extends SupervisorProcess<string> {
           this.giveUp(action.child.spec, action.child.pid, { log: this.#state.restarts, limit: this.#state.flags });
       }
     }
+  }
+
+  override state(): SupervisorState {
+    return { ...this.#state, children: this.#state.children.map(sendableChild) };
+  }
+
+  override replaceState(state: unknown): void {
+    const { children } = state as SupervisorState;
+    if (!Array.isArray(children) || !children.every(isChild)) refuseState("{ flags, children: [child …], restarts }");
+    this.#state = { ...(state as SupervisorState) };
   }
 
   // ---- requests ----

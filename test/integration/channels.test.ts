@@ -1,7 +1,7 @@
 /** Channels over real sockets and real threads, frame by frame. Numbers like W24 and G3 are those of Phoenix's own behaviour. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StartOptions } from "joist";
+import { type Pid, type StartOptions, stopServer, sys } from "joist";
 import { withApp } from "../support/app.js";
 import { RawClient } from "../support/raw-client.js";
 
@@ -285,6 +285,43 @@ for (const [where, options] of placements) {
       const client = await RawClient.connect(app.port);
       assert.deepEqual((await client.join("room:a"))[4], ok({ userId: null }));
       client.drop();
+    }, options));
+
+  test(`a channel can be looked at, changed, traced, suspended and stopped from outside (${where})`, () =>
+    withApp(async ({ app }) => {
+      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      await client.join("room:a");
+      const { pid } = ((await client.ask("room:a", "where")) as { response: { pid: Pid } }).response;
+      const state = { topic: "room:a", joinRef: "1", id: "user:9", transport: "websocket" };
+      assert.deepEqual(await app.run(() => sys.getState(pid)), { ...state, assigns: { userId: "9" } });
+      await app.run(() => sys.replaceState(pid, { assigns: { userId: "9", count: 41 } }));
+      await assert.rejects(
+        app.run(() => sys.replaceState(pid, 5)),
+        { code: "JOIST_BAD_ARGUMENT" },
+      );
+      await app.run(() => sys.log(pid, true));
+      assert.deepEqual(await client.ask("room:a", "count", {}, "3"), ok({ count: 42 }));
+      const events = await app.run(() => sys.log(pid, "get"));
+      assert.deepEqual(
+        events.map((event) => event.tag),
+        ["in", "out"],
+      );
+      await app.run(() => sys.suspend(pid));
+      client.send("1", "4", "room:a", "count", {});
+      client.send(null, "5", "phoenix", "heartbeat", {});
+      assert.deepEqual(await client.next(), [null, "5", "phoenix", "phx_reply", ok()]);
+      assert.equal((await app.run(() => sys.getStatus(pid))).status, "suspended");
+      await app.run(() => sys.resume(pid));
+      assert.deepEqual((await client.next())[4], ok({ count: 43 }));
+      await app.run(() => sys.suspend(pid));
+      await app.run(() => stopServer(pid));
+      assert.deepEqual(await client.next(), ["1", "1", "room:a", "phx_close", {}]);
+      await client.join("room:a", {}, "6");
+      const again = ((await client.ask("room:a", "where", {}, "7", "6")) as { response: { pid: Pid } }).response.pid;
+      await app.run(() => sys.suspend(again));
+      client.drop();
+      // Its connection is gone, and so it is, suspended or not.
+      while ((await app.processInfo(again)) !== undefined) await new Promise((resolve) => setImmediate(resolve));
     }, options));
 
   test(`the host broadcasts, calls, casts and disconnects (${where})`, () =>
