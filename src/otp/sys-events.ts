@@ -25,8 +25,16 @@ export function isTrace(message: unknown): message is TraceMessage {
   return typeof message === "object" && message !== null && (message as { tag?: unknown }).tag === "trace";
 }
 
+/** Characters of an event's line. */
+const MAX_LINE = 1000;
+
 /** An event as one line. OTP's words. */
 export function formatEvent(event: SystemEvent): string {
+  const line = lineOf(event);
+  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
+}
+
+function lineOf(event: SystemEvent): string {
   switch (event.tag) {
     case "in":
       return `got ${describeMessage(event.message, show)}`;
@@ -38,5 +46,6 @@ export function formatEvent(event: SystemEvent): string {
 }
 
 function show(value: unknown): string {
-  return inspect(value, { depth: Number.POSITIVE_INFINITY, breakLength: Number.POSITIVE_INFINITY });
+  const depth = Number.POSITIVE_INFINITY; // it is bounded already
+  return inspect(value, { depth, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: 200 });
 }

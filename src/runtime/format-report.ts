@@ -12,7 +12,7 @@
  */
 import { inspect } from "node:util";
 import { describeMessage } from "../core/describe-message.js";
-import { type ExitReason, isErrorReason } from "../core/exit-reason.js";
+import { type ExitReason, formatReason, isErrorReason } from "../core/exit-reason.js";
 import { type CrashReport, levelOf, type Report, type ReportedChild, type SupervisorReport } from "./report.js";
 
 export interface FormatOptions {
@@ -22,6 +22,8 @@ export interface FormatOptions {
 
 /** Lines of one value that are shown. */
 const MAX_LINES = 20;
+/** Characters of one string in it that are. */
+const MAX_STRING = 200;
 const WIDTH = 100;
 /** Where values begin: behind the longest name of a line, and its indentation. */
 const INDENT = 12;
@@ -128,7 +130,7 @@ const DECISIONS: Readonly<Record<SupervisorReport["decision"], string>> = {
 
 function supervisorLines({ reason, child, decision, restarts }: SupervisorReport): Line[] {
   const lines: Line[] = [
-    ["reason", reasonText(reason)],
+    ["reason", isErrorReason(reason) ? formatReason(reason) : show(reason)], // the stack is in the report of the crash
     ["child", describeChild(child)],
     ["decision", DECISIONS[decision]],
   ];
@@ -144,12 +146,25 @@ function describeChild({ restart, type, shutdown }: ReportedChild): string {
 }
 
 function reasonText(reason: ExitReason): string {
-  return isErrorReason(reason) ? reason.stack : show(reason);
+  return isErrorReason(reason) ? shortStack(reason.stack) : show(reason);
+}
+
+/** Where this library is: its frames are in every stack. */
+const HOME = new URL("..", import.meta.url).href;
+
+/** A stack without the frames below the user's own; whole if there are no others. The record has all of them. */
+function shortStack(stack: string): string {
+  const lines = stack.split("\n");
+  const last = lines.findLastIndex((line) => !line.includes(HOME) && !line.includes("node:"));
+  return (last <= 0 || !lines[last]?.startsWith("    at ") ? lines : lines.slice(0, last + 1)).join("\n");
 }
 
 /** Reports hold plain, bounded data: what is written here is what there is, at most {@link MAX_LINES} of it. */
 function show(value: unknown): string {
-  return inspect(value, { depth: Number.POSITIVE_INFINITY, breakLength: WIDTH - INDENT, maxArrayLength: null });
+  return inspect(value, {
+    ...{ depth: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: MAX_STRING },
+    breakLength: WIDTH - INDENT,
+  });
 }
 
 function indented(text: string): string {

@@ -1,7 +1,7 @@
 /** Channels over real sockets and real threads, frame by frame. Numbers like W24 and G3 are those of Phoenix's own behaviour. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Pid, type StartOptions, stopServer, sys } from "joist";
+import { isErrorReason, type Pid, type StartOptions, stopServer, sys } from "joist";
 import { withApp } from "../support/app.js";
 import { RawClient } from "../support/raw-client.js";
 
@@ -322,6 +322,23 @@ for (const [where, options] of placements) {
       client.drop();
       // Its connection is gone, and so it is, suspended or not.
       while ((await app.processInfo(again)) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    }, options));
+
+  test(`a channel's crash is reported with the frame it was handling and its assigns (${where})`, () =>
+    withApp(async ({ app, reports }) => {
+      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      await client.join("room:a");
+      client.send("1", "2", "room:a", "no_such_event", { x: 1 });
+      await client.next((frame) => frame[3] === "phx_error");
+      // Reports and frames come by different ways.
+      while (!reports.some((report) => report.tag === "crash")) await new Promise((resolve) => setImmediate(resolve));
+      const report = reports.find((one) => one.tag === "crash");
+      assert.ok(report?.tag === "crash" && isErrorReason(report.reason));
+      assert.equal(report.reason.code, "JOIST_UNKNOWN_EVENT");
+      assert.equal(report.message, '["1","2","room:a","no_such_event",{"x":1}]');
+      assert.deepEqual((report.state as { assigns: unknown }).assigns, { userId: "9" });
+      assert.equal(report.kind, "channel");
+      client.drop();
     }, options));
 
   test(`the host broadcasts, calls, casts and disconnects (${where})`, () =>

@@ -342,6 +342,21 @@ test("trace(…, true) prints readable lines by way of the reporter", async () =
   );
 });
 
+test("a giant state makes no giant line", async () => {
+  const { run, reports } = inline();
+  await run(async () => {
+    const pid = await startCounter();
+    await sys.replaceState(pid, { count: Array.from({ length: 10_000 }, () => "long ".repeat(1000)), to: self() });
+    await sys.trace(pid, true);
+    send(pid, 1);
+    await receive();
+    await sys.trace(pid, false);
+  });
+  assert.equal(reports.length, 2);
+  for (const report of reports)
+    assert.ok(JSON.stringify(report).length < 100_000 && formatReport(report).length < 1200);
+});
+
 test("a function can trace a process of its own thread; one that throws is dropped and hurts nobody", async () => {
   const { run, reports } = inline();
   await run(async () => {

@@ -111,6 +111,28 @@ test("a value of many lines is cut, and it says how many are missing", () => {
   assert.ok(lines.some((line) => /^ {12}… \d+ more lines$/.test(line)));
 });
 
+test("a stack is shown down to the last frame of the user's own, and whole if there is none", () => {
+  const own = `    at handle (${new URL("../../src/otp/gen-server-process.js", import.meta.url).href}:1:2)`;
+  const shown = (frames: readonly string[]): string => {
+    const stack = ["Error: x", "more", ...frames].join("\n");
+    const text = formatReport({ ...crash, reason: { tag: "error", name: "Error", message: "x", stack } });
+    return text.slice(text.indexOf("Error: x"), text.indexOf("  message")).replaceAll(/\n +/g, "\n").trim();
+  };
+  const user = "    at add (file:///app.js:1:2)";
+  const node = "    at AsyncLocalStorage.run (node:async_hooks:346:14)";
+  assert.equal(
+    shown([own, user, own, node, own]),
+    ["Error: x", "more", own, user].join("\n").replaceAll(/\n +/g, "\n"),
+  );
+  assert.equal(shown([own, node]), ["Error: x", "more", own, node].join("\n").replaceAll(/\n +/g, "\n"));
+});
+
+test("a supervisor's report names the error and leaves the stack to the crash's", () => {
+  const { reason } = crash;
+  const report = { ...(texts[1]?.[1] as Report), reason } as Report;
+  assert.match(formatReport(report), /reason {4}RangeError: too much\n {2}child/);
+});
+
 test("a crash is reported with who, what, why, where, the message being handled, and what waited", async () => {
   const { run, reports } = inline();
   const parent = await run(async () => {
