@@ -103,7 +103,8 @@ export function terminate(to: Pid | string, reason: ExitReason, timeoutMs: numbe
  *
  * @param sink - `true` prints (as a report, at most `maxReportsPerSecond`); a pid gets a {@link TraceMessage} for each event,
  *   until it ends; a function is called with each event in the process, which must be on the caller's thread; `false` ends it.
- * @throws RuntimeError `notSendable` for a function and a process of another thread.
+ * @throws RuntimeError `notSendable` for a function and a process of another thread; `badArgument` for the process itself as
+ *   its sink, which would never come to an end.
  */
 export async function trace(
   to: Pid | string,

@@ -164,6 +164,8 @@ function outcome(target: SystemTarget, request: SystemRequest, arg: unknown, sta
     case "get_status":
       return statusOf(target, status);
     case "trace":
+      if (arg === self())
+        throw new RuntimeError(ErrorCode.badArgument, "a process cannot trace itself: it would never end");
       return debugging(target, (debug) => debug.trace(arg === false ? null : (arg as TraceSink)));
     case "statistics":
       return arg === "get" ? target.debug?.statistics : debugging(target, (debug) => debug.count(arg as boolean));

@@ -421,6 +421,8 @@ test("misuse is refused where it happens", async () => {
     const pid = await startCounter();
     await assert.rejects(sys.log(pid, -1), { code: "JOIST_BAD_ARGUMENT" });
     await assert.rejects(sys.log(pid, 1e9), { code: "JOIST_BAD_ARGUMENT" });
+    await assert.rejects(sys.trace(pid, pid), { code: "JOIST_BAD_ARGUMENT" });
+    assert.equal(await call(pid, "add", 1), 1);
     await assert.rejects(sys.trace(pid, "counter" as Pid), { code: "JOIST_BAD_ARGUMENT" });
   });
 });
