@@ -100,6 +100,10 @@ export {
   terminateChild,
   whichChildren,
 } from "./otp/supervisor-api.js";
+export { sys } from "./otp/sys.js";
+export type { Statistics, TraceSink } from "./otp/sys-debug.js";
+export type { SystemEvent, TraceMessage } from "./otp/sys-events.js";
+export type { Status } from "./otp/system.js";
 // Presence
 export type { PresenceOptions } from "./presence/options.js";
 export { type Presence, presence } from "./presence/presence.js";
@@ -110,6 +114,7 @@ export { type PubSubAdapter, pubsubAdapter } from "./pubsub/adapter-process.js";
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
 export { type Dispatch, type DispatchEntry, type Dispatcher, dispatcher } from "./pubsub/dispatcher.js";
 export { PubSub, publish, publishFrom, type SubscribeOptions, subscribe, unsubscribe } from "./pubsub/pubsub.js";
+export { type FormatOptions, formatReport, printReport } from "./runtime/format-report.js";
 // Processes
 export {
   cancelTimer,
@@ -146,5 +151,19 @@ export {
   unregister,
   whereis,
 } from "./runtime/process.js";
-export type { Report, Reporter } from "./runtime/report.js";
+export {
+  type CrashReport,
+  type LeftOutReport,
+  levelOf,
+  type NoticeReport,
+  type ProgressReport,
+  type Report,
+  type ReportedChild,
+  type Reporter,
+  type ReportLevel,
+  type SupervisorDecision,
+  type SupervisorReport,
+  type ThreadReport,
+  type TraceReport,
+} from "./runtime/report.js";
 export type { TrackResult, UpdateResult } from "./tracker/shard.js";

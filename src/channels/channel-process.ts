@@ -14,12 +14,14 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason, isNormalExit } from "../core/exit-reason.js";
-import { isDown } from "../core/messages.js";
+import { type DownMessage, isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { isThenable } from "../core/thenable.js";
-import { CALL, CAST, type CallMessage, type CastMessage } from "../otp/gen-server-calls.js";
+import { CALL, CAST, type CallMessage, type CastMessage, STOP } from "../otp/gen-server-calls.js";
 import { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
+import type { Debug } from "../otp/sys-debug.js";
+import { handleSystem, isSystem, type SystemTarget, watched } from "../otp/system.js";
 import { isBroadcast } from "../pubsub/broadcast.js";
 import { subscribe } from "../pubsub/pubsub.js";
 import { type Behaviour, monitor, replyTo, send, sendData } from "../runtime/process.js";
@@ -31,6 +33,15 @@ import type { Serializer } from "./serializer.js";
 import { Socket } from "./socket.js";
 
 type Options = ChannelOptions<Record<string, unknown>>;
+
+/** What `sys.getState` and crash reports show of a channel. */
+export interface ChannelState {
+  readonly topic: string;
+  readonly joinRef: Json;
+  readonly id: string | null;
+  readonly transport: string;
+  readonly assigns: Record<string, unknown>;
+}
 
 export function bootChannel(
   options: Options,
@@ -76,7 +87,9 @@ function ended<T>(callback: unknown, next: () => T): Promise<T> | T {
   return isThenable(callback) ? Promise.resolve(callback).then(next) : next();
 }
 
-class ChannelProcess implements Behaviour {
+class ChannelProcess implements SystemTarget {
+  readonly kind = "channel";
+  debug: Debug | null = null;
   readonly #options: Options;
   readonly #socket: Socket;
   readonly #serializer: Serializer;
@@ -93,6 +106,10 @@ class ChannelProcess implements Behaviour {
 
   /** A frame of the client. */
   data(raw: Encoded): void | PromiseLike<void> {
+    return this.debug === null ? this.#frame(raw) : watched(this, raw, raw, () => this.#frame(raw));
+  }
+
+  #frame(raw: Encoded): void | PromiseLike<void> {
     let message: Message;
     try {
       message = this.#serializer.decode(raw);
@@ -114,10 +131,14 @@ class ChannelProcess implements Behaviour {
   }
 
   handle(message: unknown): void | PromiseLike<void> {
+    return this.debug === null ? this.take(message) : watched(this, message);
+  }
+
+  take(message: unknown): void | PromiseLike<void> {
     const options = this.#options;
     const socket = this.#socket;
     if (message === DRAIN) return this.#tell(["drain"]);
-    if (isDown(message) && message.ref === this.#routeMonitor) {
+    if (this.isParentsEnd(message)) {
       throw new Exit(message.reason === "normal" ? ["shutdown", "closed"] : message.reason);
     }
     if (Array.isArray(message) && message[0] === CALL) return this.#call(message as unknown as CallMessage);
@@ -125,12 +146,34 @@ class ChannelProcess implements Behaviour {
       const [, event, arg] = message as unknown as CastMessage;
       return this.#after(clause("handleCast", options.handleCast, event, socket)(arg, socket), `handleCast.${event}`);
     }
+    if (Array.isArray(message) && message[0] === STOP) return this.#stop(message[1]);
+    if (isSystem(message)) return handleSystem(this, message);
     if (isBroadcast(message) && message.topic === socket.topic) {
       const { event, payload } = message;
       return this.#after(clause("handleOut", options.handleOut, event, socket)(payload, socket), `handleOut.${event}`);
     }
     if (options.handleInfo === undefined) return; // as in Phoenix, which logs it; a trace belongs to the observer here
     return this.#after(options.handleInfo(message, socket), "handleInfo");
+  }
+
+  /** What is the channel's own; not what it is made of. */
+  state(): ChannelState {
+    const { topic, joinRef, id, transport, assigns } = this.#socket;
+    return { topic, joinRef, id, transport, assigns };
+  }
+
+  /** Takes the assigns. */
+  replaceState(state: unknown): void {
+    const assigns: unknown = (state as Partial<ChannelState> | null | undefined)?.assigns;
+    if (typeof assigns !== "object" || assigns === null) {
+      throw new RuntimeError(ErrorCode.badArgument, "the state of a channel has the form { assigns: { … } }");
+    }
+    this.#socket.assigns = assigns as Record<string, unknown>;
+  }
+
+  /** Its route stands for its connection. */
+  isParentsEnd(message: unknown): message is DownMessage {
+    return isDown(message) && message.ref === this.#routeMonitor;
   }
 
   terminate(reason: ExitReason): ExitReason | PromiseLike<ExitReason> {
@@ -164,8 +207,10 @@ class ChannelProcess implements Behaviour {
     const from = { pid, ref };
     const result = clause("handleCall", this.#options.handleCall, event, this.#socket)(arg, this.#socket, from);
     const answered = (settled: unknown): void => {
-      if (settled instanceof Reply) replyTo(from, settled.first);
-      else if (settled instanceof Stop) this.#stop(settled.reason);
+      if (settled instanceof Reply) {
+        replyTo(from, settled.first);
+        this.debug?.out(settled.first, from.pid, this.state());
+      } else if (settled instanceof Stop) this.#stop(settled.reason);
       else if (!(settled instanceof NoReply)) {
         throw badReturn(`handleCall.${event}`, settled, "reply(value), noreply(), stop(reason)");
       }
@@ -188,7 +233,9 @@ class ChannelProcess implements Behaviour {
         "a status that is a string, in reply(status, response?)",
       );
     }
-    sendData(this.#route, this.#serializer.encodeReply(joinRef, message.ref, topic, status, orEmpty(response)));
+    const frame = this.#serializer.encodeReply(joinRef, message.ref, topic, status, orEmpty(response));
+    sendData(this.#route, frame);
+    this.debug?.out(frame, this.#route, this.state());
   }
 
   #tell(message: RouteMessage): void {

@@ -170,7 +170,7 @@ export class App {
   #rootDown(reason: ExitReason): void {
     if (this.#stopping !== null) return;
     const message = `the application's supervisor gave up: ${formatReason(reason)}`;
-    this.#runtime.options.report({ tag: "notice", message: `stopping: ${message}` });
+    this.#runtime.notice(`stopping: ${message}`);
     this.#stopping = this.#stop(message);
   }
 }

@@ -27,8 +27,17 @@ import type { ChildResult, SupervisorRequest } from "./supervisor-api.js";
 import { startSupervised, stopTogether } from "./supervisor-children.js";
 import { AutoShutdown, type Checked, resolveChild, resolveLimit } from "./supervisor-flags.js";
 import { SupervisorProcess } from "./supervisor-process.js";
-import { type Child, countChildren, running, whichChildren } from "./supervisor-state.js";
-import { afterFailedStart, lostThread, shouldRestart } from "./supervisor-strategy.js";
+import { type Counted, reportChildTerminated, reportStartError } from "./supervisor-reports.js";
+import {
+  type Child,
+  countChildren,
+  isChild,
+  refuseState,
+  running,
+  sendableChild,
+  whichChildren,
+} from "./supervisor-state.js";
+import { afterFailedStart, lostThread, SCHEDULER_DOWN, shouldRestart } from "./supervisor-strategy.js";
 
 export interface DynamicSupervisorOptions {
   /** Restarts of all children together that are allowed within `maxSeconds`; the next one ends the supervisor. @defaultValue 3 */
@@ -92,6 +101,13 @@ export function dynamicSupervisor(
 
 export type DynamicFlags = Required<DynamicSupervisorOptions>;
 
+/** Its state, for `sys.getState`: children by pid. */
+export interface DynamicSupervisorState {
+  readonly flags: DynamicFlags;
+  readonly children: ReadonlyMap<Pid, Child>;
+  readonly restarts: RestartLog;
+}
+
 function resolveFlags(options: DynamicSupervisorOptions): Checked<DynamicFlags> {
   const { maxChildren = Number.POSITIVE_INFINITY, extraArguments = [] } = options;
   const limit = resolveLimit(options);
@@ -104,9 +120,10 @@ function resolveFlags(options: DynamicSupervisorOptions): Checked<DynamicFlags> 
 
 /** Also the inside of `simple_one_for_one`, which differs in its answers only; see `supervisor-simple.ts`. */
 export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
+  readonly kind: string = "dynamicSupervisor";
   /** By pid; one whose restart has failed, by the pid it had before. */
-  protected readonly children: Map<Pid, Child> = new Map();
-  readonly #flags: DynamicFlags;
+  protected children: Map<Pid, Child> = new Map();
+  #flags: DynamicFlags;
   #restarts: RestartLog = NO_RESTARTS;
 
   constructor(flags: DynamicFlags) {
@@ -117,15 +134,21 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
   protected override childExited(pid: Pid, reason: ExitReason): void | Promise<void> {
     const child = this.children.get(pid);
     if (child?.pid !== pid) return;
-    if (shouldRestart(child.spec.restart, reason)) return this.#restart(pid, child, lostThread(pid, reason));
+    if (shouldRestart(child.spec.restart, reason)) {
+      const within = this.#countRestart(lostThread(pid, reason));
+      reportChildTerminated(child.spec, pid, reason, within ? "restart" : "give_up", this.#counted);
+      return within ? this.#startAgain(pid, child) : this.#giveUp(pid, child);
+    }
     this.children.delete(pid);
-    return this.childLeft(child);
+    const ends = this.endsWith(child);
+    reportChildTerminated(child.spec, pid, reason, ends ? "auto_shutdown" : "none", this.#counted);
+    if (ends) this.end();
   }
 
   protected override retry(pid: Pid, waited: boolean): void | Promise<void> {
     const child = this.children.get(pid);
     if (child?.pid !== "restarting") return; // stopped in the meantime
-    return waited ? this.#startAgain(pid, child) : this.#restart(pid, child);
+    return waited || this.#countRestart() ? this.#startAgain(pid, child) : this.#giveUp(pid, child);
   }
 
   override async terminate(reason: ExitReason): Promise<ExitReason> {
@@ -133,24 +156,35 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
     return reason;
   }
 
-  /** A child has ended for good. */
-  protected childLeft(_child: Child): void {}
+  /** Whether the end of a child that is gone for good is the end of this supervisor too. */
+  protected endsWith(_child: Child): boolean {
+    return false;
+  }
 
   /** A child has ignored its restart: it is forgotten. */
   protected restartIgnored(_spec: ChildSpec): void {}
 
-  #restart(pid: Pid, child: Child, thread?: number): Promise<void> {
+  /** Whether one restart more is allowed. */
+  #countRestart(thread?: number): boolean {
     const [restarts, within] = countRestart(this.#restarts, this.#flags, now(), thread);
     this.#restarts = restarts;
-    if (within) return this.#startAgain(pid, child);
+    return within;
+  }
+
+  get #counted(): Counted {
+    return { log: this.#restarts, limit: this.#flags };
+  }
+
+  #giveUp(pid: Pid, child: Child): never {
     this.children.delete(pid);
-    return this.giveUp(child.spec.id, this.#flags);
+    return this.giveUp(child.spec, child.pid, this.#counted);
   }
 
   async #startAgain(pid: Pid, child: Child): Promise<void> {
     const { spec } = child;
     const result = await startSupervised(spec, this.#flags.extraArguments);
     if (result[0] === "error") {
+      if (result[1] !== SCHEDULER_DOWN) reportStartError(spec, result[1], "retry");
       const [failed, waits] = afterFailedStart(child, result[1], now());
       this.children.set(pid, failed);
       this.retryLater(pid, waits);
@@ -159,6 +193,21 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
     this.children.delete(pid);
     if (result[0] === "ok") this.children.set(result[1], { spec, pid: result[1] });
     else this.restartIgnored(spec);
+  }
+
+  override state(): DynamicSupervisorState {
+    const children = new Map(Array.from(this.children, ([pid, child]) => [pid, sendableChild(child)]));
+    return { flags: this.#flags, children, restarts: this.#restarts };
+  }
+
+  override replaceState(state: unknown): void {
+    const { flags, children, restarts } = state as DynamicSupervisorState;
+    if (!(children instanceof Map) || ![...children.values()].every(isChild)) {
+      refuseState("{ flags, children: Map of pid to child, restarts }");
+    }
+    this.children = new Map(children);
+    this.#flags = flags;
+    this.#restarts = restarts;
   }
 
   // ---- requests ----

@@ -6,6 +6,7 @@
  *   $call, $cast ──► handler of the event ─┐
  *   EXIT of the parent ──► terminate       ├─► result: reply, new state ─► continue ─► next message, or idle timer
  *   anything else ──► handleInfo ──────────┘           stop ─► throws Exit, and so comes back as terminate(reason)
+ *   $system ──► system.ts
  * ```
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -40,6 +41,8 @@ import {
 } from "./gen-server-results.js";
 import { Failure, Ignore, type Next, NoReply, Ok, Reply, Stop } from "./results.js";
 import { initFail } from "./start.js";
+import type { Debug } from "./sys-debug.js";
+import { handleSystem, isSystem, SYSTEM, type SystemMessage, type SystemTarget, watched } from "./system.js";
 
 /** The callbacks of one definition, with its event tables as maps: `__proto__` and `constructor` are no events there. */
 export interface Callbacks<S> {
@@ -55,7 +58,13 @@ export interface Callbacks<S> {
 const BAD_RETURN = "bad_return_value";
 
 /** What the idle timer sends. One that was overtaken by another message is not the current one, and is dropped. */
-class IdleTimeout {}
+class IdleTimeout {
+  readonly timeoutMs: number;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
+}
 
 /** Runs `init`, and makes the process of what it returned. */
 export function bootServer<S>(callbacks: Callbacks<S>, arg: unknown): ReturnType<Definition["boot"]> {
@@ -75,7 +84,9 @@ function initialized<S>(callbacks: Callbacks<S>, result: InitResult<S>): Behavio
   return new ServerProcess(callbacks, result, undefined);
 }
 
-class ServerProcess<S> implements Behaviour {
+class ServerProcess<S> implements SystemTarget {
+  readonly kind = "genServer";
+  debug: Debug | null = null;
   readonly #callbacks: Callbacks<S>;
   readonly #parent: Pid | null = parent();
   #state: S;
@@ -99,10 +110,19 @@ class ServerProcess<S> implements Behaviour {
   }
 
   handle(message: unknown): void | PromiseLike<void> {
+    if (this.debug === null) return this.take(message);
+    if (!(message instanceof IdleTimeout)) return watched(this, message);
+    return message === this.#idle ? watched(this, message, "timeout") : undefined;
+  }
+
+  take(message: unknown): void | PromiseLike<void> {
     if (this.#idle !== null) {
+      const { timeoutMs } = this.#idle;
       const isDue = message === this.#idle;
       this.#cancelIdle();
       if (isDue) return this.#info("timeout");
+      // As in OTP, somebody who only looks does not end the silence: it begins anew.
+      if (isSystem(message)) return this.#waitAgain(handleSystem(this, message), timeoutMs);
     }
     if (Array.isArray(message)) {
       // The layouts are those of gen-server-calls.ts.
@@ -113,10 +133,24 @@ class ServerProcess<S> implements Behaviour {
           return this.#cast(message[1] as string, message[2]);
         case STOP:
           throw new Exit(message[1]);
+        case SYSTEM:
+          return handleSystem(this, message as unknown as SystemMessage);
       }
     } else if (message instanceof IdleTimeout) return;
     else if (isExit(message) && message.from === this.#parent) throw new Exit(message.reason);
     return this.#info(message);
+  }
+
+  state(): S {
+    return this.#state;
+  }
+
+  replaceState(state: unknown): void {
+    this.#state = state as S; // whoever debugs answers for it, as in OTP
+  }
+
+  isParentsEnd(message: unknown): boolean {
+    return isExit(message) && message.from === this.#parent;
   }
 
   terminate(reason: ExitReason): ExitReason | Promise<ExitReason> {
@@ -138,7 +172,10 @@ class ServerProcess<S> implements Behaviour {
 
   /** After `terminate`, even a failed one: as OTP's `{stop, Reason, Reply, State}`. */
   #replyLast(): void {
-    if (this.#lastReply !== null) replyTo(this.#lastReply.from, this.#lastReply.value);
+    if (this.#lastReply === null) return;
+    const { from, value } = this.#lastReply;
+    replyTo(from, value);
+    this.debug?.out(value, from.pid, this.#state);
   }
 
   // ---- callbacks ----
@@ -154,6 +191,7 @@ class ServerProcess<S> implements Behaviour {
   #called(event: string, from: From, result: CallResult<S>): void | PromiseLike<void> {
     if (result instanceof Reply) {
       replyTo(from, result.first);
+      if (this.debug !== null) this.debug.out(result.first, from.pid, result.second ?? this.#state);
       return this.#done(result.second, result.next);
     }
     if (result instanceof NoReply) return this.#done(result.value, result.next);
@@ -214,7 +252,15 @@ class ServerProcess<S> implements Behaviour {
     if (next.hibernate === true) hibernate();
     const { timeoutMs } = next;
     if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
-    this.#idle = new IdleTimeout();
+    this.#wait(timeoutMs);
+  }
+
+  #waitAgain(held: void | PromiseLike<void>, timeoutMs: number): void | PromiseLike<void> {
+    return isThenable(held) ? held.then(() => this.#wait(timeoutMs)) : this.#wait(timeoutMs);
+  }
+
+  #wait(timeoutMs: number): void {
+    this.#idle = new IdleTimeout(timeoutMs);
     // 0: behind what is in the mailbox already, which would overtake it. As OTP's `after 0`.
     if (timeoutMs === 0) send(self(), this.#idle);
     else this.#idleTimer = sendAfter(self(), this.#idle, timeoutMs);

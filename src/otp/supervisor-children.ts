@@ -7,21 +7,21 @@ import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { type DownMessage, type ExitMessage, isDown, isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { exit, kill, monitor, notice, now, receive, timeout, unlinkFlush } from "../runtime/process.js";
+import { exit, kill, monitor, now, receive, timeout, unlinkFlush } from "../runtime/process.js";
 import type { ChildSpec, Shutdown } from "./child-spec.js";
 import { type StartResult, startProcess } from "./start.js";
+import { reportProgress, reportStopped } from "./supervisor-reports.js";
 
 /**
  * Starts a child linked to the calling supervisor, on the scheduler with the least to do unless the specification names
  * one. A request that is wrong in itself (an unknown definition, a bad name) is a start that failed, as in OTP.
  */
-export async function startSupervised(
-  { start }: ChildSpec,
-  extraArguments: readonly unknown[] = [],
-): Promise<StartResult> {
-  const { definition, args, scheduler = "least_loaded", ...options } = start;
+export async function startSupervised(spec: ChildSpec, extraArguments: readonly unknown[] = []): Promise<StartResult> {
+  const { definition, args, scheduler = "least_loaded", ...options } = spec.start;
   try {
-    return await startProcess(definition, [...extraArguments, ...args], { ...options, scheduler, link: true });
+    const result = await startProcess(definition, [...extraArguments, ...args], { ...options, scheduler, link: true });
+    if (result[0] === "ok") reportProgress(spec, result[1]);
+    return result;
   } catch (error) {
     if (!(error instanceof RuntimeError) || error.code === ErrorCode.processExited) throw error;
     return ["error", toExitReason(error)];
@@ -31,7 +31,7 @@ export async function startSupervised(
 /** A process to stop, and how. */
 export interface Stopping {
   readonly pid: Pid;
-  readonly spec: Pick<ChildSpec, "id" | "shutdown">;
+  readonly spec: ChildSpec;
 }
 
 /** Timers cannot wait longer (25 days); such a child is waited for without end. */
@@ -39,7 +39,7 @@ const LONGEST_SHUTDOWN_MS = 2_147_483_647;
 
 /**
  * Stops `children`, which are linked to the caller, all at the same time, each within its own `shutdown`; waits until they
- * are gone. Looks at each of their messages once, and leaves none of them behind.
+ * are gone. Looks at each of their messages once, leaves none of them behind, and reports those that did not end as told.
  *
  * The monitor comes before the signal, and the link stays until the DOWN: a child that had died already is told apart by
  * its EXIT, which holds the true reason, where the DOWN says `noproc`. OTP's `supervisor:shutdown/1`.
@@ -78,8 +78,7 @@ export async function stopTogether(children: readonly Stopping[]): Promise<Reado
       for (const ref of group) {
         const child = alive.get(ref);
         if (child === undefined) continue;
-        notice(`kills child "${child.spec.id}" ${child.pid}, which did not stop within ${dueMs} ms`);
-        kill(child.pid);
+        kill(child.pid); // and so it ends with "killed", which is reported
       }
     } else if (isExit(message)) ended.set(message.from, message.reason);
     else {
@@ -91,6 +90,7 @@ export async function stopTogether(children: readonly Stopping[]): Promise<Reado
       ended.set(pid, message.reason);
     }
   }
+  for (const { pid, spec } of children) reportStopped(spec, pid, ended.get(pid));
   return ended;
 }
 

@@ -7,6 +7,7 @@
  *   EXIT of a child ────────────► childExited
  *   Retry, from itself ─────────► retry
  *   $call ──────────────────────► answer ──► reply
+ *   $system ────────────────────► system.ts
  * ```
  */
 import { inspect } from "node:util";
@@ -14,10 +15,14 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { type Behaviour, notice, parent, replyTo, self, send, sendAfter } from "../runtime/process.js";
+import { notice, parent, replyTo, self, send, sendAfter } from "../runtime/process.js";
+import type { ChildSpec } from "./child-spec.js";
 import { CALL, STOP } from "./gen-server-calls.js";
-import type { RestartLimit } from "./restart-intensity.js";
+import { type Counted, reportGivingUp } from "./supervisor-reports.js";
+import type { Incarnation } from "./supervisor-state.js";
 import { THREAD_RETRY_MS } from "./supervisor-strategy.js";
+import type { Debug } from "./sys-debug.js";
+import { handleSystem, isSystem, type SystemTarget, watched } from "./system.js";
 
 type MaybeAsync<T> = T | PromiseLike<T>;
 
@@ -33,7 +38,9 @@ class Retry<Key> {
 }
 
 /** `Key` is what the supervisor finds a child by: its id or its pid. */
-export abstract class SupervisorProcess<Key> implements Behaviour {
+export abstract class SupervisorProcess<Key> implements SystemTarget {
+  abstract readonly kind: string;
+  debug: Debug | null = null;
   readonly #parent: Pid | null = parent();
 
   /** A linked process that is not the parent ended. */
@@ -43,8 +50,14 @@ export abstract class SupervisorProcess<Key> implements Behaviour {
   protected abstract answer(event: string, arg: unknown): MaybeAsync<unknown>;
   /** Stops all children, whatever the reason is: they see `shutdown`, the supervisor's own end has that reason. */
   abstract terminate(reason: ExitReason): Promise<ExitReason>;
+  abstract state(): unknown;
+  abstract replaceState(state: unknown): void;
 
   handle(message: unknown): MaybeAsync<void> {
+    return this.debug === null ? this.take(message) : watched(this, message);
+  }
+
+  take(message: unknown): MaybeAsync<void> {
     if (isExit(message)) {
       if (message.from === this.#parent) throw new Exit(message.reason);
       return this.childExited(message.from, message.reason);
@@ -55,14 +68,22 @@ export abstract class SupervisorProcess<Key> implements Behaviour {
       if (message[0] === STOP) throw new Exit(message[1]);
       if (message[0] === CALL)
         return this.#reply(message[1] as Pid, message[2] as Ref, message[3] as string, message[4]);
+      if (isSystem(message)) return handleSystem(this, message);
     }
     notice(`got an unexpected message: ${inspect(message, { depth: 3, breakLength: Number.POSITIVE_INFINITY })}`);
   }
 
+  isParentsEnd(message: unknown): boolean {
+    return isExit(message) && message.from === this.#parent;
+  }
+
   #reply(pid: Pid, ref: Ref, event: string, arg: unknown): MaybeAsync<void> {
+    const answered = (reply: unknown): void => {
+      replyTo({ pid, ref }, reply);
+      this.debug?.out(reply, pid, this.state());
+    };
     const reply = this.answer(event, arg);
-    if (reply instanceof Promise) return reply.then((settled: unknown) => replyTo({ pid, ref }, settled));
-    replyTo({ pid, ref }, reply);
+    return reply instanceof Promise ? reply.then(answered) : answered(reply);
   }
 
   /** Comes back with `retry`: behind what is in the mailbox now, or a little later if there was no thread to start on. */
@@ -73,10 +94,8 @@ export abstract class SupervisorProcess<Key> implements Behaviour {
   }
 
   /** Ends with `shutdown`: more restarts than allowed. */
-  protected giveUp(id: string, { maxRestarts, maxSeconds }: RestartLimit): never {
-    notice(
-      `gives up: child "${id}" would be restarted, but ${maxRestarts} restarts in ${maxSeconds} s are all it allows`,
-    );
+  protected giveUp(spec: ChildSpec, pid: Incarnation, counted: Counted): never {
+    reportGivingUp(spec, pid, counted);
     return this.end();
   }
 

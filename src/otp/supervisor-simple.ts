@@ -15,6 +15,7 @@ import { type Child, type ChildCounts, endsTheSupervisor } from "./supervisor-st
 const IGNORED = "undefined" as Pid; // a key of the table only: it is never sent to
 
 export class SimpleSupervisor extends DynamicSupervisorProcess {
+  override readonly kind: string = "supervisor";
   readonly #template: ChildSpec;
   readonly #flags: SupervisorFlags;
 
@@ -24,8 +25,8 @@ export class SimpleSupervisor extends DynamicSupervisorProcess {
     this.#template = template;
   }
 
-  protected override childLeft(child: Child): void {
-    if (endsTheSupervisor(this.#flags.autoShutdown, this.children.values(), child)) this.end();
+  protected override endsWith(child: Child): boolean {
+    return endsTheSupervisor(this.#flags.autoShutdown, this.children.values(), child);
   }
 
   protected override restartIgnored(spec: ChildSpec): void {

@@ -1,8 +1,10 @@
 /**
- * What a supervisor knows of its children, and what it answers about them. Pure: the process in `supervisor.ts` keeps the
+ * What a supervisor knows of its children, and what it answers about them. Pure, but for the names of definitions: the process in `supervisor.ts` keeps the
  * current state, `supervisor-strategy.ts` decides what follows when a child ends.
  */
+import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { isPid, type Pid } from "../core/pid.js";
+import { sendableDefinition } from "../runtime/process.js";
 import type { ChildSpec, ChildType } from "./child-spec.js";
 import { NO_RESTARTS, type RestartLog } from "./restart-intensity.js";
 import { AutoShutdown, type StaticFlags } from "./supervisor-flags.js";
@@ -103,4 +105,27 @@ export function withEnded(state: SupervisorState, { spec }: Child): SupervisorSt
 
 export function withoutChild(state: SupervisorState, id: string): SupervisorState {
   return { ...state, children: state.children.filter(({ spec }) => spec.id !== id) };
+}
+
+// ---- for sys ----
+
+/** A child as it can be told to other threads: its definition by its key, if the application module exports it. */
+export function sendableChild(child: Child): Child {
+  const { start } = child.spec;
+  return { ...child, spec: { ...child.spec, start: { ...start, definition: sendableDefinition(start.definition) } } };
+}
+
+/** Whether a value that is to become part of a supervisor's state can be a child there. */
+export function isChild(value: unknown): value is Child {
+  if (typeof value !== "object" || value === null) return false;
+  const { spec, pid } = value as Partial<Child>;
+  return typeof spec?.id === "string" && (pid === undefined || pid === "restarting" || isPid(pid));
+}
+
+/** @throws RuntimeError `badArgument` */
+export function refuseState(allowed: string): never {
+  throw new RuntimeError(
+    ErrorCode.badArgument,
+    `that cannot be the state of this supervisor; it has the form ${allowed}`,
+  );
 }

@@ -39,7 +39,7 @@ export type Action =
   /** Come back with {@link onRetry} when what is in the mailbox has been handled, or after {@link THREAD_RETRY_MS}. */
   | { readonly tag: "retry"; readonly id: string; readonly waits: boolean }
   /** End with reason `shutdown`, as always by stopping all children in reverse order. */
-  | { readonly tag: "give_up"; readonly id: string; readonly because: "restarts" | "auto_shutdown" };
+  | { readonly tag: "give_up"; readonly child: Child; readonly because: "restarts" | "auto_shutdown" };
 
 /** The state to go on with, and what is to be done now, in order. */
 export type Decision = readonly [SupervisorState, readonly Action[]];
@@ -140,5 +140,5 @@ function indexOf(state: SupervisorState, child: Child): number {
 }
 
 function giveUp(child: Child, because: "restarts" | "auto_shutdown"): Action {
-  return { tag: "give_up", id: child.spec.id, because };
+  return { tag: "give_up", child, because };
 }

@@ -32,13 +32,17 @@ import type { ChildResult, StartChildResult, SupervisorRequest } from "./supervi
 import { startSupervised, stopTogether } from "./supervisor-children.js";
 import { resolveChild, resolveChildren, resolveFlags, Strategy, type SupervisorOptions } from "./supervisor-flags.js";
 import { SupervisorProcess } from "./supervisor-process.js";
+import { decisionOf, reportChildTerminated, reportStartError } from "./supervisor-reports.js";
 import { SimpleSupervisor } from "./supervisor-simple.js";
 import {
   countChildren,
   findChild,
   initialState,
+  isChild,
+  refuseState,
   running,
   type SupervisorState,
+  sendableChild,
   whichChildren,
   withEnded,
   withoutChild,
@@ -128,6 +132,7 @@ export function supervisor(options: SupervisorOptions | SupervisorInit<unknown>)
 }
 
 class StaticSupervisor extends SupervisorProcess<string> {
+  readonly kind = "supervisor";
   #state: SupervisorState;
 
   constructor(state: SupervisorState) {
@@ -140,6 +145,7 @@ class StaticSupervisor extends SupervisorProcess<string> {
     for (const { spec } of this.#state.children) {
       const result = await startWhenThereIsAThread(spec);
       if (result[0] === "error") {
+        reportStartError(spec, result[1], "give_up");
         await this.terminate("shutdown");
         throw new Exit(["shutdown", ["failed_to_start_child", spec.id, result[1]]]);
       }
@@ -148,7 +154,12 @@ class StaticSupervisor extends SupervisorProcess<string> {
   }
 
   protected override childExited(pid: Pid, reason: ExitReason): void | Promise<void> {
-    return this.#carryOut(onChildExit(this.#state, pid, reason, now()));
+    const child = this.#state.children.find((other) => other.pid === pid);
+    if (child === undefined) return;
+    const decision = onChildExit(this.#state, pid, reason, now());
+    const [{ restarts: log, flags: limit }, actions] = decision;
+    reportChildTerminated(child.spec, pid, reason, decisionOf(actions), { log, limit });
+    return this.#carryOut(decision);
   }
 
   protected override retry(id: string, waited: boolean): void | Promise<void> {
@@ -174,7 +185,10 @@ class StaticSupervisor extends SupervisorProcess<string> {
         case "start": {
           const { spec } = action;
           const result = await startSupervised(spec);
-          if (result[0] === "error") return this.#carryOut(onStartFailed(this.#state, spec.id, result[1], now()));
+          if (result[0] === "error") {
+            if (result[1] !== SCHEDULER_DOWN) reportStartError(spec, result[1], "retry");
+            return this.#carryOut(onStartFailed(this.#state, spec.id, result[1], now()));
+          }
           this.#state = withStarted(this.#state, spec, pidOf(result));
           break;
         }
@@ -182,10 +196,20 @@ class StaticSupervisor extends SupervisorProcess<string> {
           this.retryLater(action.id, action.waits);
           break;
         case "give_up":
-          if (action.because === "restarts") this.giveUp(action.id, this.#state.flags);
-          this.end();
+          if (action.because === "auto_shutdown") this.end();
+          this.giveUp(action.child.spec, action.child.pid, { log: this.#state.restarts, limit: this.#state.flags });
       }
     }
+  }
+
+  override state(): SupervisorState {
+    return { ...this.#state, children: this.#state.children.map(sendableChild) };
+  }
+
+  override replaceState(state: unknown): void {
+    const { children } = state as SupervisorState;
+    if (!Array.isArray(children) || !children.every(isChild)) refuseState("{ flags, children: [child …], restarts }");
+    this.#state = { ...(state as SupervisorState) };
   }
 
   // ---- requests ----

@@ -22,6 +22,8 @@ export interface Behaviour {
    * those end a process without its consent.
    */
   terminate?(reason: ExitReason): ExitReason | PromiseLike<ExitReason>;
+  /** Its state, for whoever looks at it: crash reports, `sys.getState`. */
+  state?(): unknown;
   /** A process that is one long function: it lives until this settles, and takes its messages with `receive`. */
   readonly done?: PromiseLike<unknown>;
 }

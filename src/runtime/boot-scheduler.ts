@@ -5,6 +5,7 @@ import type { Definitions } from "./definitions.js";
 import { Interest } from "./interest.js";
 import { Names } from "./names.js";
 import type { Reporter } from "./report.js";
+import type { Reporting } from "./reports.js";
 import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { Cells, type SharedBuffers } from "./shared.js";
@@ -26,6 +27,7 @@ export interface ThreadSetup {
   readonly definitions: Definitions;
   readonly budgets: Budgets;
   readonly report: Reporter;
+  readonly reporting?: Reporting;
   readonly runsUserCode: boolean;
 }
 

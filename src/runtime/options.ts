@@ -1,7 +1,10 @@
 /** Limits and budgets of the runtime, with their defaults, checked once at the edge. */
 import { availableParallelism } from "node:os";
 import { checkInteger } from "../core/check-integer.js";
-import { printReport, type Reporter } from "./report.js";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { printReport } from "./format-report.js";
+import { REPORT_LEVELS, type Reporter, type ReportLevel } from "./report.js";
+import { DEFAULT_REPORTING, type Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { MAX_SLOTS } from "./shared.js";
 
@@ -21,8 +24,18 @@ export interface RuntimeOptions {
   readonly threadRestartWindowMs?: number;
   /** Milliseconds a scheduler thread may take to load the application module. @defaultValue 30000 */
   readonly threadStartTimeoutMs?: number;
-  /** Takes reports of crashes of processes and threads. @defaultValue prints them to standard error */
+  /** Takes reports of crashes, supervisors and threads: plain data. @defaultValue prints them to standard error */
   readonly report?: Reporter;
+  /**
+   * Which reports are made: `"error"` crashes, supervisors' and threads'; `"notice"` also what is worth a line; `"info"` also
+   * each start of a supervised child, OTP's progress reports. @defaultValue `"notice"`
+   */
+  readonly reportLevel?: ReportLevel;
+  /**
+   * Reports of one kind (crashes, traces …) that one thread makes within a second, so that a storm neither floods a terminal
+   * nor the thread all sockets are on. How many more there were is told a second later. `Infinity`: all. @defaultValue 100
+   */
+  readonly maxReportsPerSecond?: number;
 }
 
 export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4 };
@@ -36,6 +49,8 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
     threadStartTimeoutMs: options.threadStartTimeoutMs ?? 30_000,
     report: options.report ?? printReport,
+    reportLevel: options.reportLevel ?? DEFAULT_REPORTING.level,
+    maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
   };
   checkInteger("schedulers", resolved.schedulers, 0, MAX_SLOTS - 1);
   checkInteger("messageBudget", resolved.messageBudget, 1, 1_000_000);
@@ -43,5 +58,20 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   checkInteger("maxThreadRestarts", resolved.maxThreadRestarts, 0, 1_000_000);
   checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
   checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
+  if (resolved.maxReportsPerSecond !== Number.POSITIVE_INFINITY) {
+    checkInteger("maxReportsPerSecond", resolved.maxReportsPerSecond, 0, 1_000_000);
+  }
+  if (!REPORT_LEVELS.includes(resolved.reportLevel)) {
+    const allowed = REPORT_LEVELS.join(", ");
+    throw new RuntimeError(
+      ErrorCode.badOption,
+      `bad reportLevel ${String(resolved.reportLevel)}: allowed are ${allowed}`,
+    );
+  }
   return resolved;
+}
+
+/** What the options say of reports, in the words of `reports.ts`. */
+export function reportingOf(options: Required<RuntimeOptions>): Reporting {
+  return { level: options.reportLevel, maxPerSecond: options.maxReportsPerSecond };
 }

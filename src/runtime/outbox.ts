@@ -6,6 +6,7 @@
  * batch of a million operations would hold the other thread's timers and everyone else's messages for a third of a second.
  */
 import type { Pid } from "../core/pid.js";
+import { toPlain } from "../core/plain.js";
 import { Ring } from "../core/ring.js";
 import type { Link } from "./link.js";
 import { ARITY, Op } from "./wire.js";
@@ -100,10 +101,22 @@ function post(link: Link, { batch, senders }: Batched, refused: Unsendable[]): b
       try {
         link.post(operation);
       } catch (cause) {
-        refused.push({ sender, payload: operation.slice(1), cause });
+        if (!postEnd(link, operation)) refused.push({ sender, payload: operation.slice(1), cause });
       }
       at = end;
     }
     return false;
   }
+}
+
+/**
+ * The end of a process whose reason cannot be copied is told all the same, with the reason described: whoever is linked to
+ * it or watches it would wait for ever. A reason that somebody sends with `exit` is a message like any other: `false`.
+ */
+function postEnd(link: Link, operation: readonly unknown[]): boolean {
+  const [op] = operation;
+  const at = op === Op.down ? 4 : op === Op.exit && operation[4] === true ? 3 : undefined; // where wire.ts has the reason
+  if (at === undefined) return false;
+  link.post(operation.with(at, toPlain(operation[at])));
+  return true;
 }

@@ -41,6 +41,8 @@ export class ProcessRecord {
   readonly scheduler: Scheduler;
   readonly parent: Pid | null;
   readonly mailbox: Ring<unknown> = new Ring<unknown>();
+  /** What it was started with, for reports; `null` for a port. */
+  readonly origin: Definition | null;
 
   label: string;
   definition: Definition | null;
@@ -72,6 +74,8 @@ export class ProcessRecord {
   waiter: Waiter | null = null;
   dictionary: Map<unknown, unknown> | null = null;
   abort: AbortController | null = null;
+  /** The message whose handling is not over, while it awaits something or ends by it: for the crash report. */
+  handling: unknown = undefined;
   handled = 0;
 
   constructor(
@@ -86,6 +90,7 @@ export class ProcessRecord {
     this.pid = pid;
     this.parent = parent;
     this.definition = definition;
+    this.origin = definition;
     this.args = args;
     this.label = label;
   }

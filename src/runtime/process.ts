@@ -16,6 +16,7 @@ import type { ProcessInfo } from "./info.js";
 import { find } from "./naming.js";
 import { servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
+import type { OwnReport, ReportBody } from "./report.js";
 import { openRequest } from "./requests.js";
 import { checkDelay } from "./timers.js";
 import { Op } from "./wire.js";
@@ -200,6 +201,12 @@ export function notice(message: string): void {
   scheduler.report({ tag: "notice", message: `process ${pid} (${label}) ${message}` });
 }
 
+/** Tells people what the calling process, a supervisor or one that is traced, has to say in a record. */
+export function report(body: OwnReport): void {
+  const { scheduler, pid, label, name } = current();
+  scheduler.report({ ...body, pid, label, name } as ReportBody); // an own report and who it is of
+}
+
 /** What can be told of a process, on any thread; `undefined` if it is gone. */
 export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
   const { scheduler } = current();
@@ -243,6 +250,7 @@ export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
+export type { OwnReport, ReportedChild, SupervisorDecision } from "./report.js";
 export { ask, awaitReply, openRequest, type Request, replyTo } from "./requests.js";
 export {
   acknowledge,

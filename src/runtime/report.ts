@@ -1,52 +1,182 @@
-/** What a scheduler tells people: crashes of processes and of threads, as plain records. */
-import { type ExitReason, formatReason, isErrorReason } from "../core/exit-reason.js";
+/**
+ * What the runtime tells people, as plain records: they can be copied to another thread, are JSON, and bounded in size. What
+ * OTP's logger calls crash, supervisor and progress reports. `format-report.ts` makes text of them, `reports.ts` bounds
+ * their number.
+ *
+ * @see https://www.erlang.org/doc/apps/sasl/error_logging.html
+ */
+import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 
-/** A process ended by something thrown that is no normal end. OTP's crash report. */
+/** How much a report matters, the most first. A progress report is `info`, as in OTP, and so not heard by default. */
+export const REPORT_LEVELS = ["error", "notice", "info"] as const;
+export type ReportLevel = (typeof REPORT_LEVELS)[number];
+
+/** A process ended by something thrown that is no normal end. */
 export interface CrashReport {
   readonly tag: "crash";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
   readonly pid: Pid;
+  /** What it calls itself: `setLabel`, the `label` it was started with, or its definition's kind. */
   readonly label: string;
+  /** What it was registered as. */
+  readonly name: string | null;
+  /** What it ran: `"genServer"`, `"channel"`, a function's name; `"port"` for a part of the runtime itself. */
+  readonly kind: string;
+  /** Its definition's place in the application module's exports; `null` if it is not among them. */
+  readonly definition: string | null;
+  /** The scheduler it ran on; 0 is the I/O thread. */
+  readonly scheduler: number;
+  /** An {@link ErrorReason} with its stack, if something was thrown. Bounded; what has no plain form is described. */
   readonly reason: ExitReason;
+  /** The message it was handling, described likewise; not there if it was handling none. */
+  readonly message?: unknown;
+  /** Its state after its last word, described likewise; not there if its definition shows none. */
+  readonly state?: unknown;
   /** Messages that waited in its mailbox, now lost. */
   readonly mailboxLength: number;
+  /** Messages it had taken in its life. */
+  readonly handled: number;
+  /** Who dies with it, unless they trap exits. At most {@link MAX_SHOWN_LINKS}. */
+  readonly links: readonly Pid[];
+  /** Who started it, who started that one, and so on, as far as the thread it ran on knows them. */
+  readonly ancestors: readonly Pid[];
+}
+
+/** Links that a crash report lists. */
+export const MAX_SHOWN_LINKS = 20;
+
+/** A child of a supervisor, as its reports show it. */
+export interface ReportedChild {
+  /** The id of its specification: children of a dynamic supervisor may share one. */
+  readonly id: string;
+  /** The process it had; not there if none was started. */
+  readonly pid?: Pid;
+  readonly restart: "permanent" | "transient" | "temporary";
+  readonly type: "worker" | "supervisor";
+  /** Milliseconds, or how else it is stopped. */
+  readonly shutdown: number | "brutal_kill" | "infinity";
+}
+
+/** What a supervisor does about what it reports. */
+export type SupervisorDecision =
+  /** Starts the child again. */
+  | "restart"
+  /** Stops other children too, and starts them again together. */
+  | "restart_group"
+  /** Tries the start again in a moment. */
+  | "retry"
+  /** Ends itself: more restarts than allowed, or the first start failed. */
+  | "give_up"
+  /** Ends itself: a significant child has ended. */
+  | "auto_shutdown"
+  /** Nothing: the child stays down. */
+  | "none";
+
+/**
+ * A supervisor saw something go wrong with a child: `child_terminated` it ended by itself; `start_error` it could not be
+ * started; `shutdown_error` it was told to stop and ended otherwise; `shutdown` its end is the supervisor's own.
+ */
+export interface SupervisorReport {
+  readonly tag: "supervisor";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly pid: Pid;
+  readonly label: string;
+  readonly name: string | null;
+  readonly context: "child_terminated" | "start_error" | "shutdown_error" | "shutdown";
+  readonly reason: ExitReason;
+  readonly child: ReportedChild;
+  readonly decision: SupervisorDecision;
+  /** Restarts that count at this moment, this one included, against what is allowed; not there where none was in question. */
+  readonly restarts?: { readonly count: number; readonly maxRestarts: number; readonly maxSeconds: number };
+}
+
+/** A supervisor has started a child. Heard with `reportLevel: "info"`. */
+export interface ProgressReport {
+  readonly tag: "progress";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly pid: Pid;
+  readonly label: string;
+  readonly name: string | null;
+  readonly child: ReportedChild;
 }
 
 /** A scheduler thread ended. */
 export interface ThreadReport {
   readonly tag: "thread_down";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
   readonly scheduler: number;
   readonly thread: number;
   readonly reason: string;
 }
 
+/** What a process does, because somebody asked with `sys.trace`. `text` is one line. */
+export interface TraceReport {
+  readonly tag: "trace";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly pid: Pid;
+  readonly label: string;
+  readonly name: string | null;
+  /** The event, described: see `SystemEvent`. */
+  readonly event: unknown;
+  readonly text: string;
+}
+
 /** Something else worth a line. */
 export interface NoticeReport {
   readonly tag: "notice";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
   readonly message: string;
 }
 
-export type Report = CrashReport | ThreadReport | NoticeReport;
+/** A thread had more reports of one kind within a second than `maxReportsPerSecond`: so many were left out. */
+export interface LeftOutReport {
+  readonly tag: "left_out";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly of: Exclude<Report["tag"], "left_out">;
+  readonly count: number;
+  readonly scheduler: number;
+}
+
+export type Report =
+  | CrashReport
+  | SupervisorReport
+  | ProgressReport
+  | ThreadReport
+  | TraceReport
+  | NoticeReport
+  | LeftOutReport;
+
+type WithoutTime<R> = R extends Report ? Omit<R, "timeMs"> : never;
+/** A report before it was told: without its time. */
+export type ReportBody = WithoutTime<Report>;
+
+type WithoutProcess<R> = R extends Report ? Omit<R, "timeMs" | "pid" | "label" | "name"> : never;
+/** What a process reports about itself or its children: who it is is added. */
+export type OwnReport = WithoutProcess<SupervisorReport | ProgressReport | TraceReport>;
 
 /** Takes reports; must not throw. The default prints them to standard error. */
 export type Reporter = (report: Report) => void;
 
-/** A report as text for a terminal. */
-export function formatReport(report: Report): string {
+/** How much a report matters; by this it is heard or not, see `reportLevel`. */
+export function levelOf(report: Pick<Report, "tag">): ReportLevel {
   switch (report.tag) {
-    case "crash": {
-      const { reason } = report;
-      const detail = isErrorReason(reason) ? reason.stack : formatReason(reason);
-      const waiting = report.mailboxLength === 0 ? "" : `, ${report.mailboxLength} messages were waiting`;
-      return `[joist] process ${report.pid} (${report.label}) crashed${waiting}\n  ${detail.replaceAll("\n", "\n  ")}`;
-    }
+    case "crash":
+    case "supervisor":
     case "thread_down":
-      return `[joist] scheduler ${report.scheduler} (thread ${report.thread}) is down: ${report.reason}`;
+      return "error";
+    case "progress":
+      return "info";
+    case "trace":
     case "notice":
-      return `[joist] ${report.message}`;
+    case "left_out":
+      return "notice";
   }
-}
-
-export function printReport(report: Report): void {
-  console.error(formatReport(report));
 }

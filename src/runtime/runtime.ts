@@ -14,7 +14,7 @@ import type { PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
-import { type RuntimeOptions, resolveRuntimeOptions } from "./options.js";
+import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
 
 export type { RuntimeOptions };
 
@@ -101,6 +101,7 @@ export class Runtime {
       definitions: inline?.definitions ?? new Definitions(),
       runsUserCode: inline !== undefined,
       report: options.report,
+      reporting: reportingOf(options),
     });
     this.#manifest = inline?.manifest;
     this.stopped = new Promise((resolve) => {
@@ -139,6 +140,11 @@ export class Runtime {
     return pid === undefined ? null : (this.scheduler.processes.get(pid)?.port ?? null);
   }
 
+  /** Tells people something worth a line. */
+  notice(message: string): void {
+    this.scheduler.report({ tag: "notice", message });
+  }
+
   openPort(handler: PortHandler, label: string): Port {
     return new Port(this.scheduler, handler, label);
   }
@@ -165,7 +171,7 @@ export class Runtime {
   #runInline(): () => void {
     const message =
       "no scheduler threads (schedulers: 0): isolation is off, a loop or a leak in a process takes all down";
-    this.options.report({ tag: "notice", message });
+    this.notice(message);
     return hearStrays((error) => {
       // The program around us may have its own listener; if it has not, do what Node.js does.
       if (process.listenerCount("uncaughtException") > 1) return;
@@ -190,6 +196,7 @@ export class Runtime {
       slot,
       shared: this.#shared,
       budgets: { messageBudget: this.options.messageBudget, turnBudgetMs: this.options.turnBudgetMs },
+      reporting: reportingOf(this.options),
       application: this.#url,
       peers,
     };
@@ -215,7 +222,7 @@ export class Runtime {
         void worker.terminate();
       }, this.options.threadStartTimeoutMs);
       worker.on("message", (news: News) => {
-        if (news.tag === "report") return this.options.report(news.report);
+        if (news.tag === "report") return this.scheduler.reports.pass(news.report);
         if (news.tag === "failed") {
           fault = news.message;
           void worker.terminate();
@@ -249,13 +256,13 @@ export class Runtime {
     for (const other of this.#threads.values()) order(other, { tag: "down", thread: number }, []);
     this.scheduler.router.disconnect(number);
     this.scheduler.signals.threadDown(number);
-    this.options.report({ tag: "thread_down", scheduler: slot, thread: number, reason });
+    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason });
 
     const { maxThreadRestarts, threadRestartWindowMs } = this.options;
     const times = countRestart(this.#restarts, this.scheduler.clock.now(), maxThreadRestarts, threadRestartWindowMs);
     if (times === undefined) {
       const message = `scheduler threads died more than ${maxThreadRestarts} times within ${threadRestartWindowMs} ms, the last one because ${reason}`;
-      this.options.report({ tag: "notice", message: `stopping: ${message}` });
+      this.notice(`stopping: ${message}`);
       void this.stop(message);
       return;
     }

@@ -5,6 +5,7 @@ import type { Definitions } from "./definitions.js";
 import type { Interest } from "./interest.js";
 import type { Names } from "./names.js";
 import type { Reporter } from "./report.js";
+import type { Reporting } from "./reports.js";
 import type { Cells } from "./shared.js";
 
 /** How a scheduler shares its thread out. All have defaults in `options.ts`. */
@@ -27,6 +28,8 @@ export interface SchedulerSetup {
   readonly budgets: Budgets;
   readonly clock: Clock;
   readonly report: Reporter;
+  /** Which reports are made. @defaultValue `DEFAULT_REPORTING` */
+  readonly reporting?: Reporting;
   /** Whether user code runs here: then a turn may follow from a microtask, while its time lasts. */
   readonly runsUserCode: boolean;
 }

@@ -26,7 +26,8 @@ import type { Names } from "./names.js";
 import { notSendable } from "./not-sendable.js";
 import type { Unsendable } from "./outbox.js";
 import { Data, ProcessRecord } from "./process-record.js";
-import type { Reporter } from "./report.js";
+import type { ReportBody } from "./report.js";
+import { DEFAULT_REPORTING, Reports } from "./reports.js";
 import { Router } from "./router.js";
 import type { Budgets, SchedulerSetup } from "./scheduler-setup.js";
 import type { Cells } from "./shared.js";
@@ -55,9 +56,9 @@ export class Scheduler {
   readonly signals: Signals;
   readonly timers: Timers;
   readonly deadlines: Deadlines;
+  readonly reports: Reports;
 
   readonly #budgets: Budgets;
-  readonly #reporter: Reporter;
   readonly #turns: Turns;
   readonly #turnEnd = new TurnEnd();
   #serial = 0;
@@ -72,7 +73,7 @@ export class Scheduler {
     this.clock = setup.clock;
     this.refs = new RefSource(setup.thread);
     this.#budgets = setup.budgets;
-    this.#reporter = setup.report;
+    this.reports = new Reports(setup.report, setup.reporting ?? DEFAULT_REPORTING, setup.clock, setup.slot);
     this.#turns = new Turns({
       clock: setup.clock,
       turnBudgetMs: setup.budgets.turnBudgetMs,
@@ -186,7 +187,7 @@ export class Scheduler {
    */
   #portFailed(record: ProcessRecord, error: unknown): void {
     const reason = toExitReason(error);
-    this.report({ tag: "crash", pid: record.pid, label: record.label, reason, mailboxLength: 0 });
+    this.reports.crash(record, reason);
     if (this.services.get(record.label) !== record.pid) this.signals.die(record, reason);
   }
 
@@ -219,21 +220,22 @@ export class Scheduler {
   }
 
   #slice(record: ProcessRecord): void {
+    let message: unknown; // out here for the catch: what was being handled goes into the crash report
     try {
       if (record.definition !== null) this.#boot(record);
       let budget = this.#budgets.messageBudget;
       while (budget-- > 0 && !record.exited) {
         if (record.waiter !== null) return this.#offer(record);
         if (record.busy || record.mailbox.size === 0) return;
-        const message = record.mailbox.shift();
+        message = record.mailbox.shift();
         record.handled++;
         const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
         const held = message instanceof Data ? behaviour.data?.(message.data) : behaviour.handle(message);
-        if (held !== undefined) return this.#hold(record, held);
+        if (held !== undefined) return this.#hold(record, held, message);
         if (budget % MESSAGES_PER_CLOCK_LOOK === 0 && this.#turns.isOver()) return;
       }
     } catch (error) {
-      this.end(record, error);
+      this.end(record, error, message);
     }
   }
 
@@ -275,12 +277,14 @@ export class Scheduler {
   }
 
   /** The process awaits: it gets no further message until the promise settles. */
-  #hold(record: ProcessRecord, held: PromiseLike<void>): void {
+  #hold(record: ProcessRecord, held: PromiseLike<void>, message?: unknown): void {
     record.busy = true;
+    record.handling = message;
     held.then(
       () => {
         if (record.exited || record.behaviour?.done !== undefined) return;
         record.busy = false;
+        record.handling = undefined;
         if (record.mailbox.size > 0) this.enqueue(record);
       },
       (error: unknown) => this.end(record, error),
@@ -307,8 +311,9 @@ export class Scheduler {
   }
 
   /** Ends a process by something thrown: its behaviour has the last word on the reason. */
-  end(record: ProcessRecord, thrown: unknown): void {
+  end(record: ProcessRecord, thrown: unknown, message: unknown = record.handling): void {
     if (record.exited) return; // code of a dead process came back from an await: nothing left to end
+    record.handling = message;
     const reason = toExitReason(thrown);
     const behaviour = record.behaviour;
     if (record.ending || behaviour?.terminate === undefined) return this.#finish(record, reason);
@@ -328,10 +333,7 @@ export class Scheduler {
 
   #finish(record: ProcessRecord, reason: ExitReason): void {
     if (record.exited) return;
-    if (!isNormalExit(reason)) {
-      const { pid, label } = record;
-      this.report({ tag: "crash", pid, label, reason, mailboxLength: record.mailbox.size });
-    }
+    if (!isNormalExit(reason)) this.reports.crash(record, reason);
     this.signals.die(record, reason);
   }
 
@@ -345,13 +347,7 @@ export class Scheduler {
 
   // ---- reporting ----
 
-  readonly report: Reporter = (report) => {
-    try {
-      this.#reporter(report);
-    } catch (error) {
-      console.error(error, report); // the user's own reporter failed: nothing else may for it
-    }
-  };
+  readonly report = (body: ReportBody): void => this.reports.send(body);
 
   /** An operation could not be copied to another thread: that is its sender's error, found out late. */
   readonly #refused = (what: Unsendable): void => {

@@ -1,6 +1,7 @@
 /** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
 import type { MessagePort } from "node:worker_threads";
 import type { Report } from "./report.js";
+import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
 import type { SharedBuffers } from "./shared.js";
 
@@ -10,6 +11,7 @@ export interface ThreadData {
   readonly slot: number;
   readonly shared: SharedBuffers;
   readonly budgets: Budgets;
+  readonly reporting: Reporting;
   /** URL of the application module. */
   readonly application: string;
   /** Links to the threads that are there already. */

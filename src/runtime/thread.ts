@@ -8,7 +8,6 @@ import { bootScheduler } from "./boot-scheduler.js";
 import { openServices } from "./port.js";
 import { PortLink } from "./port-link.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
-import { formatReport } from "./report.js";
 import { hearStrays } from "./strays.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
@@ -21,7 +20,8 @@ export async function runThread(): Promise<void> {
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
-    tell({ tag: "report", report: { tag: "notice", message: `scheduler ${data.slot}: ${describe(error)}` } });
+    const message = `scheduler ${data.slot}: ${describe(error)}`;
+    tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
     process.exit(1);
   });
 
@@ -37,14 +37,7 @@ export async function runThread(): Promise<void> {
     ...data,
     definitions: loaded.definitions,
     runsUserCode: true,
-    report: (report) => {
-      try {
-        tell({ tag: "report", report });
-      } catch {
-        // A reason that cannot be copied: its text can.
-        tell({ tag: "report", report: { tag: "notice", message: formatReport(report) } });
-      }
-    },
+    report: (report) => tell({ tag: "report", report }), // plain data: it can be copied
   });
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));

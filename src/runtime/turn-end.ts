@@ -1,6 +1,6 @@
 /** What waits for the end of a turn: the writes of connections, gathered so that each makes one. */
 import { formatReason, toExitReason } from "../core/exit-reason.js";
-import type { Reporter } from "./report.js";
+import type { ReportBody } from "./report.js";
 
 export class TurnEnd {
   readonly #actions: (() => void)[] = [];
@@ -10,7 +10,7 @@ export class TurnEnd {
   }
 
   /** Runs and forgets all actions. A fault of one must not keep the others from theirs, nor the thread from its next turn. */
-  run(report: Reporter): void {
+  run(report: (body: ReportBody) => void): void {
     for (let i = 0; i < this.#actions.length; i++) {
       try {
         (this.#actions[i] as () => void)(); // actions may add others: they run as well

@@ -1,7 +1,7 @@
 /** Channels over real sockets and real threads, frame by frame. Numbers like W24 and G3 are those of Phoenix's own behaviour. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StartOptions } from "joist";
+import { isErrorReason, type Pid, type StartOptions, stopServer, sys } from "joist";
 import { withApp } from "../support/app.js";
 import type { FrameClient } from "../support/frame-client.js";
 import { PollClient } from "../support/poll-client.js";
@@ -292,6 +292,60 @@ for (const [threads, options, { name: transport, Client, malformed, disconnected
       assert.equal(await Client.refused(app.port, "vsn=2.0.0", "/nowhere/transport"), 404);
       const client = await Client.connect(app.port);
       assert.deepEqual((await client.join("room:a"))[4], ok({ userId: null }));
+      client.drop();
+    }, options));
+
+  test(`a channel can be looked at, changed, traced, suspended and stopped from outside (${where})`, () =>
+    withApp(async ({ app }) => {
+      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      await client.join("room:a");
+      const { pid } = ((await client.ask("room:a", "where")) as { response: { pid: Pid } }).response;
+      const state = { topic: "room:a", joinRef: "1", id: "user:9", transport: "websocket" };
+      assert.deepEqual(await app.run(() => sys.getState(pid)), { ...state, assigns: { userId: "9" } });
+      await app.run(() => sys.replaceState(pid, { assigns: { userId: "9", count: 41 } }));
+      await assert.rejects(
+        app.run(() => sys.replaceState(pid, 5)),
+        { code: "JOIST_BAD_ARGUMENT" },
+      );
+      await app.run(() => sys.log(pid, true));
+      assert.deepEqual(await client.ask("room:a", "count", {}, "3"), ok({ count: 42 }));
+      const events = await app.run(() => sys.log(pid, "get"));
+      assert.deepEqual(
+        events.map((event) => event.tag),
+        ["in", "out"],
+      );
+      await app.run(() => sys.suspend(pid));
+      client.send("1", "4", "room:a", "count", {});
+      client.send(null, "5", "phoenix", "heartbeat", {});
+      assert.deepEqual(await client.next(), [null, "5", "phoenix", "phx_reply", ok()]);
+      assert.equal((await app.run(() => sys.getStatus(pid))).status, "suspended");
+      await app.run(() => sys.resume(pid));
+      assert.deepEqual((await client.next())[4], ok({ count: 43 }));
+      await app.run(() => sys.suspend(pid));
+      await app.run(() => stopServer(pid));
+      assert.deepEqual(await client.next(), ["1", "1", "room:a", "phx_close", {}]);
+      await client.join("room:a", {}, "6");
+      const again = ((await client.ask("room:a", "where", {}, "7", "6")) as { response: { pid: Pid } }).response.pid;
+      await app.run(() => sys.suspend(again));
+      client.drop();
+      // Its connection is gone, and so it is, suspended or not.
+      while ((await app.processInfo(again)) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    }, options));
+
+  test(`a channel's crash is reported with the frame it was handling and its assigns (${where})`, () =>
+    withApp(async ({ app, reports }) => {
+      const client = await RawClient.connect(app.port, "vsn=2.0.0&user_id=9");
+      await client.join("room:a");
+      client.send("1", "2", "room:a", "no_such_event", { x: 1 });
+      await client.next((frame) => frame[3] === "phx_error");
+      // Reports and frames come by different ways.
+      while (!reports.some((report) => report.tag === "crash")) await new Promise((resolve) => setImmediate(resolve));
+      const report = reports.find((one) => one.tag === "crash");
+      assert.ok(report?.tag === "crash" && isErrorReason(report.reason));
+      assert.equal(report.reason.code, "JOIST_UNKNOWN_EVENT");
+      assert.equal(report.message, '["1","2","room:a","no_such_event",{"x":1}]');
+      assert.deepEqual((report.state as { assigns: unknown }).assigns, { userId: "9" });
+      assert.equal(report.kind, "channel");
       client.drop();
     }, options));
 

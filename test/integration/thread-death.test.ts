@@ -223,10 +223,8 @@ test("a thread dies under 200 connections: its channels are told once and come b
   await withApp(async ({ app, reports }) => {
     const clients = await gather(t, app, 179, 21);
     await killAndRecover(t, "one thread", clients, [1]);
-    assert.deepEqual(
-      reports.map((report) => report.tag),
-      ["thread_down"],
-    );
+    assert.equal(reports.filter((report) => report.tag === "thread_down").length, 1);
+    assert.ok(!reports.some((report) => report.tag === "crash"));
     assert.equal(app.connections, 200);
   });
 });
@@ -243,7 +241,7 @@ test("threads die one after the other: each time only what lived there is lost, 
       clients.push(...(await gather(t, app, 6, 3)));
     }
     assert.deepEqual(
-      reports.map((report) => report.tag === "thread_down" && report.scheduler),
+      reports.flatMap((report) => (report.tag === "thread_down" ? [report.scheduler] : [])),
       killed,
     );
   });

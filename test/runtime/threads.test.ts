@@ -230,6 +230,20 @@ async function onScheduler(scheduler: number, key = "whoami"): Promise<ReturnTyp
   }
 }
 
+test("an end whose reason cannot be copied is told to other threads all the same, with the reason described", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      trapExit(true);
+      const { pid, ref } = spawnMonitor("unclonable", [], { scheduler: 1 });
+      link(pid);
+      send(pid, "function");
+      const reason = ["why", "[Function (anonymous)]"];
+      assert.deepEqual(await receive(isExit, 2000), { tag: "EXIT", from: pid, reason });
+      assert.deepEqual(await receive(isDown, 2000), { tag: "DOWN", ref, from: pid, reason });
+    });
+  });
+});
+
 test("placements made in one turn spread, too", async () => {
   await withThreads({ schedulers: 3 }, async ({ run }) => {
     await run(async () => {

@@ -4,6 +4,7 @@ import { Definitions } from "../../src/runtime/definitions.js";
 import { DEFAULT_BUDGETS } from "../../src/runtime/options.js";
 import { processFunction } from "../../src/runtime/process.js";
 import type { Report } from "../../src/runtime/report.js";
+import { DEFAULT_REPORTING, type Reporting } from "../../src/runtime/reports.js";
 import type { Scheduler } from "../../src/runtime/scheduler.js";
 
 export interface Inline {
@@ -14,7 +15,10 @@ export interface Inline {
   run<T>(body: () => Promise<T>): Promise<T>;
 }
 
-export function inline(budgets: Partial<typeof DEFAULT_BUDGETS> = {}): Inline {
+export function inline(
+  budgets: Partial<typeof DEFAULT_BUDGETS> = {},
+  reporting: Reporting = DEFAULT_REPORTING,
+): Inline {
   const reports: Report[] = [];
   const definitions = new Definitions();
   const scheduler = bootScheduler({
@@ -24,6 +28,7 @@ export function inline(budgets: Partial<typeof DEFAULT_BUDGETS> = {}): Inline {
     definitions,
     budgets: { ...DEFAULT_BUDGETS, ...budgets },
     report: (report) => reports.push(report),
+    reporting,
     runsUserCode: true,
   });
   scheduler.cells.setThread(0, 0);

@@ -114,6 +114,15 @@ export const busy = {
   }),
 };
 
+/** Ends at its first message, with a state that no other thread can have. */
+export const unclonable = {
+  kind: "unclonable",
+  boot: () => ({
+    handle: (message: unknown) => exit(message === "function" ? ["why", () => {}] : "why"),
+    state: () => ({ because: () => {} }),
+  }),
+};
+
 /** Makes itself a stray with no owner: the whole thread must go. */
 export const unowned = define("unowned", async () => {
   const { AsyncResource } = await import("node:async_hooks");

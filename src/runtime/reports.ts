@@ -1,0 +1,162 @@
+/**
+ * The reports of one thread on their way to whoever hears them: those that matter too little are dropped, a storm is
+ * bounded, unknown values are made plain. A storm of crashes costs its own thread no descriptions and the I/O thread, which
+ * all reports pass, no time.
+ */
+import type { Clock } from "../core/clock.js";
+import { toPlain } from "../core/plain.js";
+import { Data, type ProcessRecord } from "./process-record.js";
+import {
+  type CrashReport,
+  levelOf,
+  MAX_SHOWN_LINKS,
+  REPORT_LEVELS,
+  type Report,
+  type ReportBody,
+  type Reporter,
+  type ReportLevel,
+} from "./report.js";
+
+/** What of reports can be chosen. Defaults in {@link DEFAULT_REPORTING}. */
+export interface Reporting {
+  /** Reports of this level and of more weight are heard. */
+  readonly level: ReportLevel;
+  /** Reports of one kind that one thread makes within a second; the number of others is told at its end. */
+  readonly maxPerSecond: number;
+}
+
+export const DEFAULT_REPORTING: Reporting = { level: "notice", maxPerSecond: 100 };
+
+/** Characters of an exit reason's strings: stacks are long. */
+const MAX_REASON_STRING = 10_000;
+const WINDOW_MS = 1000;
+/** Parents are followed so far. */
+const MAX_ANCESTORS = 10;
+
+/** The reports of one kind within the current second. */
+interface Window {
+  startMs: number;
+  count: number;
+  leftOut: number;
+}
+
+export class Reports {
+  readonly #reporter: Reporter;
+  readonly #reporting: Reporting;
+  readonly #clock: Clock;
+  readonly #slot: number;
+  readonly #windows = new Map<Report["tag"], Window>();
+
+  constructor(reporter: Reporter, reporting: Reporting, clock: Clock, slot: number) {
+    this.#reporter = reporter;
+    this.#reporting = reporting;
+    this.#clock = clock;
+    this.#slot = slot;
+  }
+
+  send(body: ReportBody): void {
+    if (this.#isWanted(body.tag)) this.pass({ timeMs: Date.now(), ...bounded(body) } as Report); // a body and its time
+  }
+
+  /** Reports the end of a process; what describes it is gathered only if the report is wanted. */
+  crash(record: ProcessRecord, reason: unknown): void {
+    if (this.#isWanted("crash")) this.pass({ timeMs: Date.now(), ...bounded(crashReport(record, reason)) } as Report);
+  }
+
+  /** Hands a finished report on. */
+  pass(report: Report): void {
+    try {
+      this.#reporter(report);
+    } catch (error) {
+      console.error(error, report); // the user's own reporter failed: nothing else may for it
+    }
+  }
+
+  #isWanted(tag: Report["tag"]): boolean {
+    const { level, maxPerSecond } = this.#reporting;
+    if (REPORT_LEVELS.indexOf(levelOf({ tag })) > REPORT_LEVELS.indexOf(level)) return false;
+    const nowMs = this.#clock.now();
+    let window = this.#windows.get(tag);
+    if (window === undefined) {
+      window = { startMs: nowMs, count: 0, leftOut: 0 };
+      this.#windows.set(tag, window);
+    } else if (nowMs - window.startMs >= WINDOW_MS) {
+      this.#tellLeftOut(tag, window);
+      window.startMs = nowMs;
+      window.count = 0;
+    }
+    if (window.count++ < maxPerSecond) return true;
+    // A storm that is over has no next report to bring the number along: a timer does, and keeps no program alive for it.
+    if (window.leftOut++ === 0) setTimeout(() => this.#tellLeftOut(tag, window), WINDOW_MS).unref();
+    return false;
+  }
+
+  #tellLeftOut(of: Report["tag"], window: Window): void {
+    const { leftOut: count } = window;
+    window.leftOut = 0;
+    if (count === 0 || of === "left_out") return;
+    this.pass({ tag: "left_out", timeMs: Date.now(), of, count, scheduler: this.#slot });
+  }
+}
+
+function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, "timeMs"> {
+  const { pid, label, name, origin, scheduler, handling, mailbox, handled } = record;
+  const state = stateOf(record);
+  return {
+    tag: "crash",
+    pid,
+    label,
+    name,
+    kind: origin?.kind ?? "port",
+    definition: origin === null ? null : (scheduler.definitions.findKey(origin) ?? null),
+    scheduler: scheduler.slot,
+    reason,
+    ...(handling === undefined ? {} : { message: handling instanceof Data ? handling.data : handling }),
+    ...(state === undefined ? {} : { state }),
+    mailboxLength: mailbox.size,
+    handled,
+    links: [...(record.links ?? [])].slice(0, MAX_SHOWN_LINKS),
+    ancestors: ancestorsOf(record),
+  };
+}
+
+function stateOf({ behaviour }: ProcessRecord): unknown {
+  try {
+    return behaviour?.state?.();
+  } catch {
+    return undefined; // a state that can't be shown must not hide why its process died
+  }
+}
+
+function ancestorsOf(record: ProcessRecord): CrashReport["ancestors"] {
+  const ancestors: CrashReport["ancestors"][number][] = [];
+  let { parent } = record;
+  while (parent !== null && ancestors.length < MAX_ANCESTORS) {
+    ancestors.push(parent);
+    parent = record.scheduler.processes.get(parent)?.parent ?? null;
+  }
+  return ancestors;
+}
+
+/** The same report with plain data of a bounded size wherever users' values can be. */
+function bounded(body: ReportBody): ReportBody {
+  switch (body.tag) {
+    case "crash": {
+      const { message, state } = body;
+      return {
+        ...body,
+        reason: plainReason(body.reason),
+        ...(message === undefined ? {} : { message: toPlain(message) }),
+        ...(state === undefined ? {} : { state: toPlain(state) }),
+      };
+    }
+    case "supervisor":
+      return { ...body, reason: plainReason(body.reason) };
+    default:
+      return body; // a trace's event is made plain where it happens; the rest is numbers and our own words
+  }
+}
+
+function plainReason(reason: unknown): unknown {
+  return toPlain(reason, { maxDepth: 5, maxEntries: 50, maxStringLength: MAX_REASON_STRING, maxValues: 500 });
+}
