@@ -27,6 +27,7 @@ export { type ErrorReason, type ExitReason, formatReason, isErrorReason, isNorma
 export { type DownMessage, type ExitMessage, type From, isDown, isExit } from "./core/messages.js";
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
+export type { Destination, Name, Via } from "./core/via.js";
 // The application
 export { type Application, type ApplicationOptions, application, type Mount } from "./endpoint/application.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";

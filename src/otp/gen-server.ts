@@ -19,7 +19,7 @@
  * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html
  */
 import type { ExitReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import type { Definition } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import { call, cast } from "./gen-server-calls.js";
@@ -99,7 +99,7 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
 
   /** {@link call}, with the types of the event. */
   call<E extends keyof Calls & string>(
-    to: Pid | string,
+    to: Destination,
     event: E,
     ...rest: CallArguments<Calls[E]>
   ): Promise<ReplyOf<Calls[E]>> {
@@ -109,7 +109,7 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
   }
 
   /** {@link cast}, with the types of the event. */
-  cast<E extends keyof Casts & string>(to: Pid | string, event: E, ...[arg]: HandlerArgument<Casts[E]>): void {
+  cast<E extends keyof Casts & string>(to: Destination, event: E, ...[arg]: HandlerArgument<Casts[E]>): void {
     cast(to, event, arg);
   }
 }

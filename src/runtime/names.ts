@@ -10,6 +10,8 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { hash53 } from "../core/hash.js";
 import { makePid, type Pid, pidParts } from "../core/pid.js";
+import type { Keys } from "./keys.js";
+import { Registrations } from "./registrations.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Distinct names a runtime can ever use. */
@@ -24,11 +26,17 @@ export class Names {
   readonly #cells: Cells;
   /** name → slot: stays true for ever, because slots never change hands. */
   readonly #slots = new Map<string, number>();
+  /** The other kind of names: keys in registries. */
+  readonly keys: Keys;
+  /** What the processes of this thread have registered in registries. */
+  readonly registrations: Registrations;
 
-  constructor(buffers: SharedBuffers, cells: Cells) {
+  constructor(buffers: SharedBuffers, cells: Cells, keys: Keys) {
     this.#table = new BigInt64Array(buffers.names);
     this.#seed = buffers.seed;
     this.#cells = cells;
+    this.keys = keys;
+    this.registrations = new Registrations();
   }
 
   static bytes(): number {

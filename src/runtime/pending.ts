@@ -1,14 +1,14 @@
 /** Requests that wait for their replies: `call`, and the acknowledgement of a start. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
+import { type Destination, showDestination } from "../core/via.js";
 import type { Deadline, Deadlines } from "./deadlines.js";
 
 /** One request. Its timeout is part of it, so that a reply costs no second promise to stop that. */
 export class Pending implements Deadline {
   /** Settles when the request is over; awaited in the process that made it. */
   readonly answered: Promise<unknown>;
-  readonly #to: Pid | string;
+  readonly #to: Destination;
   #resolve!: (value: unknown) => void; // the two are set before the constructor returns
   #reject!: (error: RuntimeError) => void;
   dueMs = 0;
@@ -16,7 +16,7 @@ export class Pending implements Deadline {
   #timeoutMs = 0;
   #giveUp: (() => void) | null = null;
 
-  constructor(to: Pid | string) {
+  constructor(to: Destination) {
     this.#to = to;
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -46,9 +46,13 @@ export class Pending implements Deadline {
   onTimeout(): void {
     this.#giveUp?.();
     const timeoutMs = this.#timeoutMs;
-    const error = new RuntimeError(ErrorCode.callTimeout, `no reply from ${this.#to} within ${timeoutMs} ms`, {
-      exitReason: ["timeout", ["call", this.#to, timeoutMs]],
-    });
+    const error = new RuntimeError(
+      ErrorCode.callTimeout,
+      `no reply from ${showDestination(this.#to)} within ${timeoutMs} ms`,
+      {
+        exitReason: ["timeout", ["call", this.#to, timeoutMs]],
+      },
+    );
     this.#reject(error);
   }
 
@@ -59,7 +63,8 @@ export class Pending implements Deadline {
 }
 
 /** Uncaught, it ends the caller as in OTP: with the reason of the other side, in a tuple with the request. */
-export function callFailed(reason: ExitReason, to: Pid | string): RuntimeError {
-  const what = reason === "noproc" ? `there is no process ${to}` : `${to} exited: ${formatReason(reason)}`;
+export function callFailed(reason: ExitReason, to: Destination): RuntimeError {
+  const shown = showDestination(to);
+  const what = reason === "noproc" ? `there is no process ${shown}` : `${shown} exited: ${formatReason(reason)}`;
   return new RuntimeError(ErrorCode.callFailed, what, { cause: reason, exitReason: [reason, ["call", to]] });
 }

@@ -1,8 +1,10 @@
 /** Requests: a message that is answered once, under a ref that is also a monitor. `call` and acknowledged starts use them. */
 import type { From } from "../core/messages.js";
-import { isPid, type Pid } from "../core/pid.js";
+import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Destination } from "../core/via.js";
 import { current } from "./context.js";
+import { lookUp } from "./naming.js";
 import { callFailed, Pending } from "./pending.js";
 import type { ProcessRecord } from "./process-record.js";
 import { checkDelay } from "./timers.js";
@@ -13,13 +15,13 @@ import { checkDelay } from "./timers.js";
  *
  * @throws RuntimeError `callFailed` with exit reason `noproc` if nobody is registered under the name `to`.
  */
-export function openRequest(to: Pid | string): {
+export function openRequest(to: Destination): {
   readonly from: From;
   readonly to: Pid;
   readonly answered: Promise<unknown>;
 } {
   const record = current();
-  const target = isPid(to) ? to : record.scheduler.names.whereis(to);
+  const target = lookUp(record.scheduler, to);
   if (target === undefined) throw callFailed("noproc", to);
   const ref = record.scheduler.refs.next();
   const answered = pendingReply(record, ref, to);
@@ -28,7 +30,7 @@ export function openRequest(to: Pid | string): {
 }
 
 /** Makes the promise of the reply under `ref`. */
-export function pendingReply(record: ProcessRecord, ref: Ref, to: Pid | string): Promise<unknown> {
+export function pendingReply(record: ProcessRecord, ref: Ref, to: Destination): Promise<unknown> {
   const pending = new Pending(to);
   record.pending ??= new Map();
   record.pending.set(ref, pending);

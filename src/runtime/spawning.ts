@@ -3,10 +3,12 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Name } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { current } from "./context.js";
 import { claimName } from "./naming.js";
 import type { ProcessRecord } from "./process-record.js";
+import { resolveVia } from "./registering.js";
 import { pendingReply } from "./requests.js";
 
 /** A process function: an async function that is a whole process; see `receive`. */
@@ -18,8 +20,8 @@ export type Placement = "here" | "least_loaded" | number;
 export interface StartOptions {
   /** @defaultValue `"here"` */
   readonly scheduler?: Placement;
-  /** Registers the process under this name before it begins. */
-  readonly name?: string;
+  /** Registers the process before it begins: under this name, or under a key of a registry (`via`). */
+  readonly name?: Name;
   /** What the process is called in reports. @defaultValue its definition's name or kind */
   readonly label?: string;
 }
@@ -94,7 +96,8 @@ function start<Args extends readonly unknown[]>(
   const definition = (typeof what === "function" ? functionDefinition(what) : what) as Definition | string;
   const label = options.label ?? (typeof definition === "string" ? definition : definition.kind);
   const thread = threadFor(record, options.scheduler ?? "here");
-  const name = options.name ?? null;
+  const given = options.name ?? null;
+  const name = typeof given === "object" && given !== null ? resolveVia(record, given) : given;
   const spawning = { link, monitor: monitorRef, label, name, acknowledge };
   if (name === null) return scheduler.signals.spawn(record, thread, definition, args, spawning);
   return scheduler.signals.spawn(record, thread, definition, args, spawning, (pid) => claimName(record, name, pid));

@@ -1,8 +1,9 @@
 /** `sendAfter`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
 
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { isPid, type Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Destination } from "../core/via.js";
+import { lookUp } from "./naming.js";
 import type { Scheduler } from "./scheduler.js";
 
 interface Timer {
@@ -21,7 +22,7 @@ export class Timers {
     this.#scheduler = scheduler;
   }
 
-  start(to: Pid | string, message: unknown, delayMs: number): Ref {
+  start(to: Destination, message: unknown, delayMs: number): Ref {
     const ref = this.#scheduler.refs.next();
     const handle = setTimeout(this.#fire, delayMs, ref, to, message);
     this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs });
@@ -47,9 +48,9 @@ export class Timers {
     this.#timers.clear();
   }
 
-  readonly #fire = (ref: Ref, to: Pid | string, message: unknown): void => {
+  readonly #fire = (ref: Ref, to: Destination, message: unknown): void => {
     this.#timers.delete(ref);
-    const pid = isPid(to) ? to : this.#scheduler.names.whereis(to);
+    const pid = lookUp(this.#scheduler, to);
     if (pid !== undefined) this.#scheduler.send(null, pid, message);
   };
 }
