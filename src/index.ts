@@ -39,6 +39,8 @@ export { call, cast, stopServer } from "./otp/gen-server-calls.js";
 export { pg } from "./otp/pg.js";
 export type { GroupMessage } from "./otp/pg-service.js";
 export { type Proc, proc } from "./otp/proc.js";
+export { type RegisterResult, type Registry, type RegistryEntry, registry, type UpdateResult } from "./otp/registry.js";
+export { isRegistryMessage, type MetaResult, type RegistryMessage } from "./otp/registry-process.js";
 export { error, ignore, noreply, ok, reply, stop } from "./otp/results.js";
 export type { StartResult } from "./otp/start.js";
 export { type Supervisor, supervisor } from "./otp/supervisor.js";
