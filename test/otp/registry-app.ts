@@ -1,5 +1,6 @@
 /** An application for the tests of registries across threads. */
 import { genServer } from "../../src/otp/gen-server.js";
+import { partitionSupervisor } from "../../src/otp/partition-supervisor.js";
 import { registry } from "../../src/otp/registry.js";
 import { registryService } from "../../src/otp/registry-service.js";
 import { type Reply, reply } from "../../src/otp/results.js";
@@ -32,6 +33,19 @@ export const Actor = genServer({
     },
     endThread: () => process.exit(1),
   },
+});
+
+/** Says which number it was given. */
+export const Numbered = genServer({
+  init: (number: string) => number,
+  handleCall: { number: (_, state) => reply([state, self()]) },
+  handleCast: { crash: () => Promise.reject(new Error("boom")), endThread: () => process.exit(1) },
+});
+
+export const Pool = partitionSupervisor({
+  child: Numbered.child("n"),
+  partitions: 5,
+  withArguments: ([prefix], partition) => [`${prefix}${partition}`],
 });
 
 export default { services: [registryService], describe: (): null => null };
