@@ -36,6 +36,7 @@ export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-sp
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
+export { abcast, type MultiCallResult, multiCall } from "./otp/gen-server-many.js";
 export { type PartitionSupervisor, partition, partitionSupervisor, partitions } from "./otp/partition-supervisor.js";
 export { pg } from "./otp/pg.js";
 export type { GroupMessage } from "./otp/pg-service.js";
