@@ -72,6 +72,23 @@ export class Names {
     return unpack(owner);
   }
 
+  /**
+   * Frees the names of processes of `thread`, the own one, that `creator` asked for and that are not there: when that thread is
+   * gone and all it had sent was taken in, they will not come any more.
+   */
+  sweep(thread: number, creator: number, isThere: (pid: Pid) => boolean): void {
+    // Halves of words are cheaper to look through than BigInts. Every platform of Node.js has the lower one first.
+    const halves = new Int32Array(this.#table.buffer);
+    for (let word = 1; word < SLOTS * 2; word += 2) {
+      const high = Atomics.load(halves, word * 2 + 1);
+      if (high >>> 15 !== thread || (high & 0x7fff) !== creator >>> 1) continue;
+      const owner = Atomics.load(this.#table, word);
+      const pid = unpack(owner);
+      if (owner === FREE || pidParts(pid).creator !== creator || isThere(pid)) continue;
+      Atomics.compareExchange(this.#table, word, owner, FREE);
+    }
+  }
+
   #slotOf(name: string, add: boolean): number {
     const known = this.#slots.get(name);
     if (known !== undefined) return known;

@@ -177,7 +177,9 @@ export class Signals {
   /** All processes of a thread are gone at once. Called when everything it had sent was taken in. */
   threadDown(thread: number): void {
     for (const operation of this.#births.creatorGone(thread)) this.receive(operation);
-    this.#scheduler.names.keys.sweep(thread, (pid) => this.#scheduler.processes.has(pid));
+    const { names, processes } = this.#scheduler;
+    names.sweep(this.#scheduler.thread, thread, (pid) => processes.has(pid));
+    names.keys.sweep(thread, (pid) => processes.has(pid));
     const there = (pid: Pid): boolean => threadOf(pid) === thread;
     for (const record of [...this.#scheduler.processes.values()]) {
       for (const [ref, watch] of record.watchers ?? []) if (there(watch.watcher)) record.watchers?.delete(ref);
