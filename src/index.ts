@@ -50,6 +50,7 @@ export {
 } from "./core/messages.js";
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
+export type { Destination, Name, Via } from "./core/via.js";
 // The application
 export {
   type Application,
@@ -66,9 +67,13 @@ export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-sp
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
+export { abcast, type MultiCallResult, multiCall } from "./otp/gen-server-many.js";
+export { type PartitionSupervisor, partition, partitionSupervisor, partitions } from "./otp/partition-supervisor.js";
 export { pg } from "./otp/pg.js";
 export type { GroupMessage } from "./otp/pg-service.js";
 export { type Proc, proc } from "./otp/proc.js";
+export { type RegisterResult, type Registry, type RegistryEntry, registry, type UpdateResult } from "./otp/registry.js";
+export { isRegistryMessage, type MetaResult, type RegistryMessage } from "./otp/registry-process.js";
 export { error, ignore, noreply, ok, reply, stop } from "./otp/results.js";
 export type { StartResult } from "./otp/start.js";
 export { type StateMachine, stateMachine } from "./otp/state-machine.js";
@@ -166,4 +171,4 @@ export {
   type ThreadReport,
   type TraceReport,
 } from "./runtime/report.js";
-export type { TrackResult, UpdateResult } from "./tracker/shard.js";
+export type { TrackResult as PresenceTrackResult, UpdateResult as PresenceUpdateResult } from "./tracker/shard.js";

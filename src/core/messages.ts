@@ -2,13 +2,14 @@
 import type { ExitReason } from "./exit-reason.js";
 import type { Pid } from "./pid.js";
 import type { Ref } from "./ref.js";
+import type { Destination } from "./via.js";
 
 /** A monitored process ended, or was not there (`reason` is then `"noproc"`). Erlang's `{'DOWN', Ref, process, From, Reason}`. */
 export interface DownMessage {
   readonly tag: "DOWN";
   readonly ref: Ref;
-  /** What was given to `monitor`: a pid, or the registered name. */
-  readonly from: Pid | string;
+  /** What was given to `monitor`: a pid, a registered name, or a key of a registry. */
+  readonly from: Destination;
   readonly reason: ExitReason;
 }
 

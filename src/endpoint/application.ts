@@ -10,6 +10,7 @@ import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ChildSpec, type ChildSpecInput, resolveChildSpec } from "../otp/child-spec.js";
 import { pgService } from "../otp/pg-service.js";
+import { registryService } from "../otp/registry-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
@@ -18,7 +19,7 @@ import type { LongPollOptions } from "../transports/longpoll.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
-export const services: readonly Service[] = [pubsubService, pgService(), trackerService];
+export const services: readonly Service[] = [pubsubService, pgService(), registryService, trackerService];
 
 /** How a socket is mounted. */
 export interface Mount {

@@ -9,6 +9,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
+import type { Destination, Name } from "../core/via.js";
 import { call, cast, DEFAULT_CALL_TIMEOUT_MS } from "../otp/gen-server-calls.js";
 import { startProcess } from "../otp/start.js";
 import { supervisor } from "../otp/supervisor.js";
@@ -104,7 +105,7 @@ export class App {
 
   /** Calls a server and waits for its reply; see {@link call}. */
   async call(
-    to: Pid | string,
+    to: Destination,
     event: string,
     arg?: unknown,
     timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
@@ -112,16 +113,16 @@ export class App {
     return await this.run(() => call(to, event, arg, timeoutMs));
   }
 
-  cast(to: Pid | string, event: string, arg?: unknown): void {
+  cast(to: Destination, event: string, arg?: unknown): void {
     this.run(() => cast(to, event, arg));
   }
 
   /** Sends a message to a process. @throws RuntimeError `noProcess` if nobody has the name. */
-  send(to: Pid | string, message: unknown): void {
+  send(to: Destination, message: unknown): void {
     this.run(() => send(to, message));
   }
 
-  whereis(name: string): Pid | undefined {
+  whereis(name: Name): Pid | undefined {
     return this.run(() => whereis(name));
   }
 

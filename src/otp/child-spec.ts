@@ -7,6 +7,7 @@
  * @see https://www.erlang.org/doc/apps/stdlib/supervisor.html#t:child_spec/0
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { Name } from "../core/via.js";
 import { type Definition, isDefinition, type Placement } from "../runtime/process.js";
 import type { StartLinkOptions } from "./start.js";
 
@@ -30,7 +31,7 @@ export const DEFAULT_SHUTDOWN_MS = 5000;
 export interface ChildStart {
   readonly definition: Definition<never> | string;
   readonly args: readonly unknown[];
-  readonly name?: string;
+  readonly name?: Name;
   readonly label?: string;
   readonly scheduler?: Placement;
   /** Milliseconds a start may take. @defaultValue `Infinity` */
@@ -65,7 +66,8 @@ export interface ChildSpecInput {
 /** What `.child(…)` of every definition takes: how it is started, and what is to differ from the defaults. */
 export interface ChildOptions extends StartLinkOptions, Partial<Omit<ChildSpecInput, "start">> {}
 
-/** The specification of a child that runs `definition`. Its id is `options.id`, else its name, else the definition's kind. */
+/** The specification of a child that runs `definition`. Its id is `options.id`, else its
+ * registered name, else the definition's kind. */
 export function childSpec(
   definition: Definition<never>,
   args: readonly unknown[],
@@ -74,7 +76,7 @@ export function childSpec(
 ): ChildSpec {
   const { id, restart, shutdown, significant, type: given, ...start } = options;
   return resolveChildSpec({
-    id: id ?? options.name ?? definition.kind,
+    id: id ?? (typeof options.name === "string" ? options.name : definition.kind),
     start: { ...start, definition, args },
     type: given ?? type,
     ...(restart === undefined ? {} : { restart }),

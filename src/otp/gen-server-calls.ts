@@ -10,6 +10,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { type Destination, showDestination } from "../core/via.js";
 import { ask, awaitReply, isPid, openRequest, self, send, whereis } from "../runtime/process.js";
 
 export const CALL = "$call";
@@ -25,14 +26,14 @@ export const DEFAULT_CALL_TIMEOUT_MS = 5000;
 /**
  * Sends a request and waits for the reply, as OTP's `gen_server:call/3`.
  *
- * @param to - A pid or a registered name, on any thread.
+ * @param to - A pid, a registered name, or a key of a registry (`via`), on any thread.
  * @param timeoutMs - How long to wait; `Infinity` waits for ever. @defaultValue 5000
  * @returns What `handleCall` replied. A reply that comes too late is dropped.
  * @throws RuntimeError `callFailed` if the server is dead or dies first, `callTimeout`; uncaught, they end the caller.
  * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html#call/3
  */
 export function call(
-  to: Pid | string,
+  to: Destination,
   event: string,
   arg?: unknown,
   timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
@@ -41,7 +42,7 @@ export function call(
 }
 
 /** Sends a request that nobody answers, as OTP's `gen_server:cast/2`. To nobody: nothing happens. */
-export function cast(to: Pid | string, event: string, arg?: unknown): void {
+export function cast(to: Destination, event: string, arg?: unknown): void {
   const pid = isPid(to) ? to : whereis(to);
   if (pid !== undefined) send(pid, [CAST, event, arg] satisfies CastMessage);
 }
@@ -54,7 +55,7 @@ export function cast(to: Pid | string, event: string, arg?: unknown): void {
  * one); `callTimeout` (exit reason `timeout`), and the server may still be ending.
  */
 export async function stopServer(
-  to: Pid | string,
+  to: Destination,
   reason: ExitReason = "normal",
   timeoutMs: number = Number.POSITIVE_INFINITY,
 ): Promise<void> {
@@ -66,12 +67,14 @@ export async function stopServer(
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
     if (error.code === ErrorCode.callTimeout) {
-      throw new RuntimeError(error.code, `${to} did not stop within ${timeoutMs} ms`, { exitReason: "timeout" });
+      throw new RuntimeError(error.code, `${showDestination(to)} did not stop within ${timeoutMs} ms`, {
+        exitReason: "timeout",
+      });
     }
     if (error.code !== ErrorCode.callFailed) throw error;
     const ended: ExitReason = error.cause;
     if (isDeepStrictEqual(ended, reason)) return;
-    const what = `${to} was to stop with ${formatReason(reason)}, but ended with ${formatReason(ended)}`;
+    const what = `${showDestination(to)} was to stop with ${formatReason(reason)}, but ended with ${formatReason(ended)}`;
     throw new RuntimeError(error.code, what, { cause: ended, exitReason: ended });
   }
 }

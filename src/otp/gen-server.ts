@@ -19,10 +19,11 @@
  * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html
  */
 import type { ExitReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import type { Definition } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import { call, cast } from "./gen-server-calls.js";
+import { abcast, type MultiCallResult, multiCall } from "./gen-server-many.js";
 import { bootServer, type Callbacks } from "./gen-server-process.js";
 import type {
   CallArguments,
@@ -99,7 +100,7 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
 
   /** {@link call}, with the types of the event. */
   call<E extends keyof Calls & string>(
-    to: Pid | string,
+    to: Destination,
     event: E,
     ...rest: CallArguments<Calls[E]>
   ): Promise<ReplyOf<Calls[E]>> {
@@ -108,8 +109,27 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
     return call(to, event, arg, timeoutMs) as Promise<ReplyOf<Calls[E]>>; // what the event's own handler replied
   }
 
+  /** {@link multiCall}, with the types of the event. */
+  multiCall<To extends Destination, E extends keyof Calls & string>(
+    targets: readonly To[],
+    event: E,
+    ...rest: CallArguments<Calls[E]>
+  ): Promise<MultiCallResult<To, ReplyOf<Calls[E]>>> {
+    const [arg, timeoutMs] = rest as readonly unknown[] as readonly [arg?: unknown, timeoutMs?: number]; // as in `call`
+    return multiCall(targets, event, arg, timeoutMs) as Promise<MultiCallResult<To, ReplyOf<Calls[E]>>>;
+  }
+
+  /** {@link abcast}, with the types of the event. */
+  abcast<E extends keyof Casts & string>(
+    targets: readonly Destination[],
+    event: E,
+    ...[arg]: HandlerArgument<Casts[E]>
+  ): void {
+    abcast(targets, event, arg);
+  }
+
   /** {@link cast}, with the types of the event. */
-  cast<E extends keyof Casts & string>(to: Pid | string, event: E, ...[arg]: HandlerArgument<Casts[E]>): void {
+  cast<E extends keyof Casts & string>(to: Destination, event: E, ...[arg]: HandlerArgument<Casts[E]>): void {
     cast(to, event, arg);
   }
 }

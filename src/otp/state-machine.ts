@@ -42,6 +42,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import type { Definition } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import type { StartParameters } from "./gen-server.js";
@@ -147,7 +148,7 @@ export class StateMachine<A, Calls, Casts> implements Definition<readonly [A]> {
 
   /** {@link call}, with the types of the event's handlers. What a function handles is called with that plain one. */
   call<E extends EventsOf<Calls>>(
-    to: Pid | string,
+    to: Destination,
     event: E,
     ...rest: CallArguments<HandlersOf<Calls, E>>
   ): Promise<MachineReplyOf<HandlersOf<Calls, E>>> {
@@ -159,7 +160,7 @@ export class StateMachine<A, Calls, Casts> implements Definition<readonly [A]> {
 
   /** {@link cast}, with the types of the event's handlers. */
   cast<E extends EventsOf<Casts>>(
-    to: Pid | string,
+    to: Destination,
     event: E,
     ...[content]: HandlerArgument<HandlersOf<Casts, E>>
   ): void {

@@ -10,6 +10,7 @@
  */
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import { sendableDefinition } from "../runtime/process.js";
 import type { ChildSpecInput } from "./child-spec.js";
 import { call } from "./gen-server-calls.js";
@@ -45,7 +46,7 @@ export type ChildResult = readonly ["ok"] | readonly ["error", ExitReason];
  *   With no living thread to start it on the reason is `"scheduler_down"`.
  */
 export function startChild(
-  supervisor: Pid | string,
+  supervisor: Destination,
   child: ChildSpecInput | readonly unknown[],
 ): Promise<StartChildResult> {
   return request(supervisor, "start_child", isList(child) ? child : sendable(child)) as Promise<StartChildResult>;
@@ -65,7 +66,7 @@ function sendable(spec: ChildSpecInput): ChildSpecInput {
  * @param child - Its id; in a dynamic supervisor its pid, and then its specification is gone with it.
  * @returns `["ok"]`, also if it wasn't running; `["error", "not_found"]`.
  */
-export function terminateChild(supervisor: Pid | string, child: string | Pid): Promise<ChildResult> {
+export function terminateChild(supervisor: Destination, child: string | Pid): Promise<ChildResult> {
   return request(supervisor, "terminate_child", child) as Promise<ChildResult>;
 }
 
@@ -75,7 +76,7 @@ export function terminateChild(supervisor: Pid | string, child: string | Pid): P
  * @returns `["ok", pid]`, or `["ok", undefined]` if it ignored the start; `["error", reason]` if the start failed, `"running"`,
  *   `"restarting"` (its restart fails and is being tried again), `"not_found"`, which is all a dynamic supervisor answers.
  */
-export function restartChild(supervisor: Pid | string, id: string): Promise<StartChildResult> {
+export function restartChild(supervisor: Destination, id: string): Promise<StartChildResult> {
   return request(supervisor, "restart_child", id) as Promise<StartChildResult>;
 }
 
@@ -84,22 +85,22 @@ export function restartChild(supervisor: Pid | string, id: string): Promise<Star
  *
  * @returns `["ok"]`; `["error", "running"]`, `"restarting"`, `"not_found"`, which is all a dynamic supervisor answers.
  */
-export function deleteChild(supervisor: Pid | string, id: string): Promise<ChildResult> {
+export function deleteChild(supervisor: Destination, id: string): Promise<ChildResult> {
   return request(supervisor, "delete_child", id) as Promise<ChildResult>;
 }
 
 /** All children in the order they were started; in a dynamic supervisor without ids. */
-export function whichChildren(supervisor: Pid | string): Promise<readonly ChildInfo[]> {
+export function whichChildren(supervisor: Destination): Promise<readonly ChildInfo[]> {
   return request(supervisor, "which_children", undefined) as Promise<readonly ChildInfo[]>;
 }
 
 /** How many children there are, of what type, and how many have a process. */
-export function countChildren(supervisor: Pid | string): Promise<ChildCounts> {
+export function countChildren(supervisor: Destination): Promise<ChildCounts> {
   return request(supervisor, "count_children", undefined) as Promise<ChildCounts>;
 }
 
 function request<R extends SupervisorRequest>(
-  supervisor: Pid | string,
+  supervisor: Destination,
   event: R,
   arg: SupervisorRequests[R],
 ): Promise<unknown> {

@@ -51,7 +51,7 @@ const MAX_LOG = 10_000;
  * @returns Within a thread the state itself and no copy, as with any message: look, don't touch.
  * @throws RuntimeError `notSendable` if it runs on another thread and its state holds what can't be copied (a function …).
  */
-export function getState(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<unknown> {
+export function getState(to: Destination, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<unknown> {
   return request(to, "get_state", undefined, timeoutMs);
 }
 
@@ -65,7 +65,7 @@ export function getState(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_M
  *   the process can't have such a state: then it keeps the one it has.
  */
 export async function replaceState(
-  to: Pid | string,
+  to: Destination,
   change: unknown,
   timeoutMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<unknown> {
@@ -75,7 +75,7 @@ export async function replaceState(
 }
 
 /** What can be told of a process as plain data, its state described: works also for states that can't be copied. */
-export function getStatus(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<Status> {
+export function getStatus(to: Destination, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<Status> {
   return request(to, "get_status", undefined, timeoutMs);
 }
 
@@ -83,17 +83,17 @@ export function getStatus(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_
  * Has a process handle nothing but system messages, stops, and the end of its parent, until {@link resume}. Everything else
  * waits in its mailbox, in order. Suspended twice is suspended once.
  */
-export function suspend(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
+export function suspend(to: Destination, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
   return request(to, "suspend", undefined, timeoutMs);
 }
 
 /** Has a suspended process go on with the oldest message. One that is not suspended: nothing happens. */
-export function resume(to: Pid | string, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
+export function resume(to: Destination, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
   return request(to, "resume", undefined, timeoutMs);
 }
 
 /** Has a process end with `reason` by way of its `terminate`, also while it is suspended. Answered before it is gone. */
-export function terminate(to: Pid | string, reason: ExitReason, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
+export function terminate(to: Destination, reason: ExitReason, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<void> {
   return request(to, "terminate", reason, timeoutMs);
 }
 
@@ -107,7 +107,7 @@ export function terminate(to: Pid | string, reason: ExitReason, timeoutMs: numbe
  *   its sink, which would never come to an end.
  */
 export async function trace(
-  to: Pid | string,
+  to: Destination,
   sink: TraceSink | false,
   timeoutMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<void> {
@@ -125,10 +125,10 @@ export async function trace(
  * Counts messages from now on (`true`), stops counting (`false`), or tells the counts (`"get"`): `undefined` if they aren't
  * kept.
  */
-export function statistics(to: Pid | string, what: "get", timeoutMs?: number): Promise<Statistics | undefined>;
-export function statistics(to: Pid | string, what: boolean, timeoutMs?: number): Promise<void>;
+export function statistics(to: Destination, what: "get", timeoutMs?: number): Promise<Statistics | undefined>;
+export function statistics(to: Destination, what: boolean, timeoutMs?: number): Promise<void>;
 export function statistics(
-  to: Pid | string,
+  to: Destination,
   what: boolean | "get",
   timeoutMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<Statistics | undefined | void> {
@@ -141,10 +141,10 @@ export function statistics(
  *
  * @throws RuntimeError `badArgument` for another number.
  */
-export function log(to: Pid | string, what: "get" | "print", timeoutMs?: number): Promise<readonly SystemEvent[]>;
-export function log(to: Pid | string, what: boolean | number, timeoutMs?: number): Promise<void>;
+export function log(to: Destination, what: "get" | "print", timeoutMs?: number): Promise<readonly SystemEvent[]>;
+export function log(to: Destination, what: boolean | number, timeoutMs?: number): Promise<void>;
 export async function log(
-  to: Pid | string,
+  to: Destination,
   what: boolean | number | "get" | "print",
   timeoutMs: number = DEFAULT_TIMEOUT_MS,
 ): Promise<readonly SystemEvent[] | void> {
@@ -157,7 +157,7 @@ export async function log(
 }
 
 /** A function is no data: it can go to a process of the caller's own thread only. */
-function mustBeHere(to: Pid | string, what: string, instead: string): void {
+function mustBeHere(to: Destination, what: string, instead: string): void {
   const pid = isPid(to) ? to : whereis(to);
   if (pid === undefined || threadOf(pid) === threadOf(self())) return;
   throw new RuntimeError(
@@ -167,7 +167,7 @@ function mustBeHere(to: Pid | string, what: string, instead: string): void {
 }
 
 async function request<R extends SystemRequest>(
-  to: Pid | string,
+  to: Destination,
   what: R,
   arg: SystemRequests[R][0] | StateChange,
   timeoutMs: number,

@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { monotonicClock } from "../core/clock.js";
 import type { Definitions } from "./definitions.js";
 import { Interest } from "./interest.js";
+import { Keys } from "./keys.js";
 import { Names } from "./names.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
@@ -14,6 +15,7 @@ export function allocateShared(slots: number): SharedBuffers {
   return {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
     names: new SharedArrayBuffer(Names.bytes()),
+    keys: new SharedArrayBuffer(Keys.bytes()),
     interest: new SharedArrayBuffer(Interest.bytes()),
     seed: randomInt(2 ** 31),
     slots,
@@ -36,7 +38,7 @@ export function bootScheduler(setup: ThreadSetup): Scheduler {
   return new Scheduler({
     ...setup,
     cells,
-    names: new Names(setup.shared, cells),
+    names: new Names(setup.shared, cells, new Keys(setup.shared, cells, setup.thread)),
     interest: new Interest(setup.shared, setup.slot),
     clock: monotonicClock,
   });

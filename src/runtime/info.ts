@@ -1,5 +1,6 @@
 /** What can be told of a process, as plain data. Erlang's `process_info/1`. */
 import type { Pid } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import type { ProcessRecord } from "./process-record.js";
 
 export interface ProcessInfo {
@@ -19,7 +20,7 @@ export interface ProcessInfo {
   readonly handled: number;
   readonly trapExit: boolean;
   readonly links: readonly Pid[];
-  readonly monitors: readonly (Pid | string)[];
+  readonly monitors: readonly Destination[];
   readonly monitoredBy: readonly Pid[];
 }
 

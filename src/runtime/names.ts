@@ -10,6 +10,8 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { hash53 } from "../core/hash.js";
 import { makePid, type Pid, pidParts } from "../core/pid.js";
+import type { Keys } from "./keys.js";
+import { Registrations } from "./registrations.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Distinct names a runtime can ever use. */
@@ -24,11 +26,17 @@ export class Names {
   readonly #cells: Cells;
   /** name → slot: stays true for ever, because slots never change hands. */
   readonly #slots = new Map<string, number>();
+  /** The other kind of names: keys in registries. */
+  readonly keys: Keys;
+  /** What the processes of this thread have registered in registries. */
+  readonly registrations: Registrations;
 
-  constructor(buffers: SharedBuffers, cells: Cells) {
+  constructor(buffers: SharedBuffers, cells: Cells, keys: Keys) {
     this.#table = new BigInt64Array(buffers.names);
     this.#seed = buffers.seed;
     this.#cells = cells;
+    this.keys = keys;
+    this.registrations = new Registrations();
   }
 
   static bytes(): number {
@@ -62,6 +70,23 @@ export class Names {
     const owner = Atomics.load(this.#table, slot * 2 + 1);
     if (owner === FREE || !this.#cells.isAlive(threadIn(owner))) return undefined;
     return unpack(owner);
+  }
+
+  /**
+   * Frees the names of processes of `thread`, the own one, that `creator` asked for and that are not there: when that thread is
+   * gone and all it had sent was taken in, they will not come any more.
+   */
+  sweep(thread: number, creator: number, isThere: (pid: Pid) => boolean): void {
+    // Halves of words are cheaper to look through than BigInts. Every platform of Node.js has the lower one first.
+    const halves = new Int32Array(this.#table.buffer);
+    for (let word = 1; word < SLOTS * 2; word += 2) {
+      const high = Atomics.load(halves, word * 2 + 1);
+      if (high >>> 15 !== thread || (high & 0x7fff) !== creator >>> 1) continue;
+      const owner = Atomics.load(this.#table, word);
+      const pid = unpack(owner);
+      if (owner === FREE || pidParts(pid).creator !== creator || isThere(pid)) continue;
+      Atomics.compareExchange(this.#table, word, owner, FREE);
+    }
   }
 
   #slotOf(name: string, add: boolean): number {

@@ -1,15 +1,25 @@
 /** Registered names, from a process's side. The table is in `names.ts`. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { type Pid, threadOf } from "../core/pid.js";
+import { isPid, type Pid, threadOf } from "../core/pid.js";
+import { type Destination, type Name, showDestination } from "../core/via.js";
 import { current } from "./context.js";
 import type { ProcessRecord } from "./process-record.js";
+import { type KeyName, whereisVia } from "./registering.js";
+import type { Scheduler } from "./scheduler.js";
 import { Op } from "./wire.js";
 
 /** Names beginning with this are pids. */
 const PID_MARK = "<";
 
 /** Gives a name to a process that is living or about to start. @throws RuntimeError `nameTaken`, `badArgument` */
-export function claimName(record: ProcessRecord, name: string, pid: Pid): void {
+export function claimName(record: ProcessRecord, name: string | KeyName, pid: Pid): void {
+  if (typeof name === "object" && name !== null) {
+    const owner = record.scheduler.names.keys.claim(name.registry, name.form, pid);
+    if (owner === undefined) return;
+    throw new RuntimeError(ErrorCode.nameTaken, `the key ${name.form} is taken by ${owner}`, {
+      exitReason: ["already_started", owner],
+    });
+  }
   if (typeof name !== "string" || name === "" || name.startsWith(PID_MARK)) {
     throw new RuntimeError(
       ErrorCode.badArgument,
@@ -58,14 +68,21 @@ export function unregister(name: string): boolean {
   return record.scheduler.names.release(name, record.pid);
 }
 
-/** The process registered under `name` on any thread. */
-export function whereis(name: string): Pid | undefined {
-  return current().scheduler.names.whereis(name);
+/** The process registered under `name` on any thread, or under a key of a registry. */
+export function whereis(name: Name): Pid | undefined {
+  return lookUp(current().scheduler, name);
+}
+
+/** {@link whereis}, for a pid too: that is its own answer, wherever it came from. */
+export function lookUp(scheduler: Scheduler, to: Destination): Pid | undefined {
+  if (isPid(to)) return to;
+  return typeof to === "string" ? scheduler.names.whereis(to) : whereisVia(scheduler, to);
 }
 
 /** The process of that name, or misuse. */
-export function find(record: ProcessRecord, name: string): Pid {
-  const pid = record.scheduler.names.whereis(name);
+export function find(record: ProcessRecord, name: Name): Pid {
+  const pid = lookUp(record.scheduler, name);
   if (pid !== undefined) return pid;
-  throw new RuntimeError(ErrorCode.noProcess, `no process is registered as "${name}"`, { exitReason: "badarg" });
+  const shown = typeof name === "string" ? `"${name}"` : showDestination(name);
+  throw new RuntimeError(ErrorCode.noProcess, `no process is registered as ${shown}`, { exitReason: "badarg" });
 }

@@ -3,6 +3,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import { type Destination, showDestination } from "../core/via.js";
 import { Deadline } from "./deadlines.js";
 import type { ProcessRecord } from "./process-record.js";
 
@@ -13,15 +14,15 @@ import type { ProcessRecord } from "./process-record.js";
 export class Pending extends Deadline {
   /** Settles when the request is over; awaited in the process that made it. */
   readonly answered: Promise<unknown>;
-  /** Whom it waits for; `shown` is what it was addressed to, a pid or a name. */
+  /** Whom it waits for; `shown` is what it was addressed to. */
   readonly target: Pid;
-  readonly shown: Pid | string;
+  readonly shown: Destination;
   readonly #record: ProcessRecord;
   readonly #ref: Ref;
   #resolve!: (value: unknown) => void; // the two are set before the constructor returns
   #reject!: (error: RuntimeError) => void;
 
-  constructor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string) {
+  constructor(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination) {
     super();
     this.#record = record;
     this.#ref = ref;
@@ -54,7 +55,8 @@ export class Pending extends Deadline {
     record.pending?.delete(this.#ref); // a later reply is dropped
     record.scheduler.signals.unwatch(this.#ref, this.target, record.pid);
     const { shown, timeoutMs } = this;
-    const error = new RuntimeError(ErrorCode.callTimeout, `no reply from ${shown} within ${timeoutMs} ms`, {
+    const what = `no reply from ${showDestination(shown)} within ${timeoutMs} ms`;
+    const error = new RuntimeError(ErrorCode.callTimeout, what, {
       exitReason: ["timeout", ["call", shown, timeoutMs]],
     });
     this.#reject(error);
@@ -67,7 +69,8 @@ export class Pending extends Deadline {
 }
 
 /** Uncaught, it ends the caller as in OTP: with the reason of the other side, in a tuple with the request. */
-export function callFailed(reason: ExitReason, to: Pid | string): RuntimeError {
-  const what = reason === "noproc" ? `there is no process ${to}` : `${to} exited: ${formatReason(reason)}`;
+export function callFailed(reason: ExitReason, to: Destination): RuntimeError {
+  const shown = showDestination(to);
+  const what = reason === "noproc" ? `there is no process ${shown}` : `${shown} exited: ${formatReason(reason)}`;
   return new RuntimeError(ErrorCode.callFailed, what, { cause: reason, exitReason: [reason, ["call", to]] });
 }

@@ -8,6 +8,8 @@ import { makePid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Definition, PortHandler } from "./behaviour.js";
 import type { ProcessRecord } from "./process-record.js";
+import { forgetRegistry } from "./registering.js";
+import type { Registrations } from "./registrations.js";
 import type { Scheduler } from "./scheduler.js";
 
 export class Port {
@@ -96,6 +98,16 @@ export class Port {
   }
 
   // ---- for services: the same port on every thread ----
+
+  /** What the processes of this thread have registered in registries. */
+  get registrations(): Registrations {
+    return this.#scheduler.names.registrations;
+  }
+
+  /** Ends all registrations of this thread in a registry that has ended. */
+  forgetRegistry(registry: Pid): void {
+    forgetRegistry(this.#scheduler, registry);
+  }
 
   /** The ports of this service on the other living threads. */
   peers(): Pid[] {

@@ -8,6 +8,7 @@ import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
 import type { SmallMap } from "../core/small-map.js";
+import type { Destination } from "../core/via.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import type { Pending } from "./pending.js";
 import type { Scheduler } from "./scheduler.js";
@@ -24,7 +25,7 @@ export interface Waiter {
 /** A process's own monitor: whom it watches, and how it named it. */
 export interface Monitor {
   readonly target: Pid;
-  readonly shown: Pid | string;
+  readonly shown: Destination;
 }
 
 /** Raw data in a mailbox, told apart from messages by its class. Never leaves the thread in this form. */
@@ -63,7 +64,7 @@ export class ProcessRecord {
 
   links: Set<Pid> | null = null;
   /** Who watches this process. */
-  watchers: SmallMap<Ref, { readonly watcher: Pid; readonly shown: Pid | string }> | null = null;
+  watchers: SmallMap<Ref, { readonly watcher: Pid; readonly shown: Destination }> | null = null;
   monitors: SmallMap<Ref, Monitor> | null = null;
   /** Who waits to hear how the start of this process went, until it has heard. */
   starter: From | null = null;

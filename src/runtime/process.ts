@@ -10,10 +10,11 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/messages.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Destination } from "../core/via.js";
 import { type Definition, isDefinition } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
-import { find } from "./naming.js";
+import { find, lookUp } from "./naming.js";
 import { servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import type { OwnReport, ReportBody } from "./report.js";
@@ -67,9 +68,10 @@ export function hibernate(): void {
  * Within a thread the message is passed as it is, not copied: treat what was sent as immutable. To another thread it is
  * copied by structured clone; what cannot be copied ends the sender with `notSendable`.
  *
+ * @param to - A pid, a registered name, or a key of a registry (`via`).
  * @throws RuntimeError `noProcess` if nobody is registered under the name `to`.
  */
-export function send(to: Pid | string, message: unknown): void {
+export function send(to: Destination, message: unknown): void {
   const record = current();
   record.scheduler.send(record.pid, isPid(to) ? to : find(record, to), message);
 }
@@ -110,11 +112,11 @@ export function unlinkFlush(to: Pid): void {
 }
 
 /** Watches `target`: one DOWN message when it ends, at once with `noproc` if it is not there. Oneself: nothing happens. */
-export function monitor(target: Pid | string): Ref {
+export function monitor(target: Destination): Ref {
   const record = current();
   const { scheduler } = record;
   const ref = scheduler.refs.next();
-  const pid = isPid(target) ? target : scheduler.names.whereis(target);
+  const pid = lookUp(scheduler, target);
   if (pid === undefined) scheduler.deliver(record, { tag: "DOWN", ref, from: target, reason: "noproc" });
   else if (pid !== record.pid) scheduler.signals.monitor(record, ref, pid, target);
   return ref;
@@ -166,7 +168,7 @@ export function kill(pid: Pid): void {
 // ---- time ----
 
 /** Sends `message` to `to` in `delayMs` milliseconds. A name is looked up then; nobody there: nothing happens. */
-export function sendAfter(to: Pid | string, message: unknown, delayMs: number): Ref {
+export function sendAfter(to: Destination, message: unknown, delayMs: number): Ref {
   return current().scheduler.timers.start(to, message, checkDelay(delayMs));
 }
 
@@ -174,7 +176,7 @@ export function sendAfter(to: Pid | string, message: unknown, delayMs: number): 
  * As {@link sendAfter}, but what arrives is a {@link TimeoutMessage} that carries the timer's ref: one that was under way when
  * its timer was cancelled can be told from the next one. Erlang's `start_timer`.
  */
-export function startTimer(to: Pid | string, message: unknown, delayMs: number): Ref {
+export function startTimer(to: Destination, message: unknown, delayMs: number): Ref {
   return current().scheduler.timers.startTagged(to, message, checkDelay(delayMs));
 }
 
@@ -233,6 +235,11 @@ export function definitionOf(key: string): Definition {
   return current().scheduler.definitions.find(key);
 }
 
+/** How many scheduler threads there are; with 0 everything runs on the calling one. Erlang's `schedulers`. */
+export function schedulers(): number {
+  return current().scheduler.cells.slots - 1;
+}
+
 /** A process registered locally on every thread (`pubsub`, `pg`): the one of the calling process's thread. */
 export function service(name: string): Pid {
   const pid = current().scheduler.services.get(name);
@@ -250,6 +257,19 @@ export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
+export {
+  findRegistry,
+  openRegistry,
+  partitionOf,
+  REGISTERED,
+  registerKey,
+  registrations,
+  runningRegistry,
+  topicOf,
+  UNREGISTERED,
+  unregisterKey,
+} from "./registering.js";
+export type { Registration, RunningRegistry } from "./registrations.js";
 export type { OwnReport, ReportedChild, SupervisorDecision } from "./report.js";
 export { ask, awaitReply, openRequest, type Request, replyTo } from "./requests.js";
 export {

@@ -2,10 +2,12 @@
 
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { From } from "../core/messages.js";
-import { isPid, type Pid } from "../core/pid.js";
+import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { SmallMap } from "../core/small-map.js";
+import type { Destination } from "../core/via.js";
 import { current } from "./context.js";
+import { lookUp } from "./naming.js";
 import { callFailed, Pending } from "./pending.js";
 import type { ProcessRecord } from "./process-record.js";
 import { checkDelay } from "./timers.js";
@@ -23,7 +25,7 @@ export interface Request {
  *
  * @throws RuntimeError `callFailed` with exit reason `noproc` if nobody is registered under the name `to`.
  */
-export function openRequest(to: Pid | string): Request {
+export function openRequest(to: Destination): Request {
   const record = current();
   const target = targetOf(record, to);
   const ref = record.scheduler.refs.next();
@@ -39,7 +41,7 @@ export function openRequest(to: Pid | string): Request {
  * @throws RuntimeError as those, and `callFailed` if the caller asks itself: it could never answer.
  */
 export function ask(
-  to: Pid | string,
+  to: Destination,
   tag: string,
   first: unknown,
   second: unknown,
@@ -63,14 +65,14 @@ export function ask(
   return pending.answered;
 }
 
-function targetOf(record: ProcessRecord, to: Pid | string): Pid {
-  const target = isPid(to) ? to : record.scheduler.names.whereis(to);
+function targetOf(record: ProcessRecord, to: Destination): Pid {
+  const target = lookUp(record.scheduler, to);
   if (target === undefined) throw callFailed("noproc", to);
   return target;
 }
 
 /** Makes the promise of the reply under `ref`. */
-export function addPending(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): Pending {
+export function addPending(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): Pending {
   const pending = new Pending(record, ref, target, shown);
   record.pending ??= new SmallMap();
   record.pending.set(ref, pending);

@@ -4,6 +4,7 @@ import type { Ref } from "../core/ref.js";
 import type { Definitions } from "./definitions.js";
 import type { Interest } from "./interest.js";
 import type { Names } from "./names.js";
+import type { KeyName } from "./registering.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Cells } from "./shared.js";
@@ -39,8 +40,8 @@ export interface SpawnOptions {
   readonly link: boolean;
   readonly monitor: Ref | null;
   readonly label: string;
-  /** A registered name, already claimed for the new pid. */
-  readonly name: string | null;
+  /** A name, already claimed for the new pid. */
+  readonly name: string | KeyName | null;
   /** Whether the parent waits under the monitor's ref to hear how the start went. */
   readonly acknowledge?: boolean;
 }

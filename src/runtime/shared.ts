@@ -6,6 +6,7 @@
  * ```
  *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers): thread number, load
  *   names     registered names: name → pid (names.ts)
+ *   keys      unique keys of registries: registry, key → pid (keys.ts)
  *   interest  which slots have subscribers of a topic (interest.ts)
  * ```
  */
@@ -17,6 +18,7 @@ export const MAX_SLOTS = 32;
 export interface SharedBuffers {
   readonly cells: SharedArrayBuffer;
   readonly names: SharedArrayBuffer;
+  readonly keys: SharedArrayBuffer;
   readonly interest: SharedArrayBuffer;
   /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
   readonly seed: number;

@@ -10,11 +10,13 @@ import type { DownMessage, ExitMessage } from "../core/messages.js";
 import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { SmallMap } from "../core/small-map.js";
+import type { Destination } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { Births } from "./births.js";
 import { infoOf } from "./info.js";
 import type { Batch } from "./link.js";
 import type { ProcessRecord } from "./process-record.js";
+import { enter, forgetRegistrations } from "./registering.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SpawnOptions } from "./scheduler-setup.js";
 import { ARITY, Op } from "./wire.js";
@@ -80,12 +82,15 @@ export class Signals {
   /** The new process's half, on its own thread. */
   #begin(pid: Pid, parent: Pid | null, definition: Definition, args: readonly unknown[], options: SpawnOptions): void {
     const record = this.#scheduler.start(pid, parent, definition, args, options.label);
-    record.name = options.name; // claimed by whoever asked for the process
-    if (parent === null) return;
-    if (options.link) addLink(record, parent);
-    if (options.monitor === null) return;
-    addWatcher(record, options.monitor, parent, pid);
-    if (options.acknowledge) record.starter = { pid: parent, ref: options.monitor };
+    const { name, monitor } = options; // the name was claimed by whoever asked for the process
+    if (typeof name === "string") record.name = name;
+    if (parent !== null && options.link) addLink(record, parent);
+    if (parent !== null && monitor !== null) {
+      addWatcher(record, monitor, parent, pid);
+      if (options.acknowledge) record.starter = { pid: parent, ref: monitor };
+    }
+    // Last: it links to the registry, and if that is gone, this may be the end already.
+    if (typeof name === "object" && name !== null) enter(record, name);
   }
 
   /** The thread a process was to start on is gone: its parent learns it as it would a death right after the start. */
@@ -107,13 +112,13 @@ export class Signals {
   }
 
   /** `shown` is what the DOWN message names: the pid, or the name the monitor was set on. */
-  monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
+  monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): void {
     addMonitor(record, ref, target, shown);
     this.watch(record, ref, target, shown);
   }
 
   /** The target's half of a monitor. Alone for requests, which are the other half themselves. */
-  watch(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
+  watch(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): void {
     const thread = threadOf(target);
     if (thread === this.#scheduler.thread) {
       const watched = this.#scheduler.processes.get(target);
@@ -160,6 +165,7 @@ export class Signals {
     scheduler.processes.delete(record.pid);
     if (record.port === null) scheduler.cells.addLoad(scheduler.slot, -1);
     if (record.name !== null) scheduler.names.release(record.name, record.pid);
+    if (scheduler.names.registrations.isConcerned(record.pid)) forgetRegistrations(scheduler, record.pid);
     if (record.waiter?.timer) clearTimeout(record.waiter.timer);
     record.waiter = null;
     record.mailbox.clear();
@@ -192,6 +198,9 @@ export class Signals {
   /** All processes of a thread are gone at once. Called when everything it had sent was taken in. */
   threadDown(thread: number): void {
     for (const operation of this.#births.creatorGone(thread)) this.receive(operation);
+    const { names, processes } = this.#scheduler;
+    names.sweep(this.#scheduler.thread, thread, (pid) => processes.has(pid));
+    names.keys.sweep(thread, (pid) => processes.has(pid));
     const there = (pid: Pid): boolean => threadOf(pid) === thread;
     for (const record of [...this.#scheduler.processes.values()]) {
       for (const [ref, { watcher }] of record.watchers?.entries() ?? []) {
@@ -244,12 +253,12 @@ export class Signals {
       case Op.unlink:
         return this.#unlinked(to, batch[at + 2] as Pid);
       case Op.monitor:
-        return this.#monitored(to, batch[at + 2] as Pid, batch[at + 3] as Ref, batch[at + 4] as Pid | string);
+        return this.#monitored(to, batch[at + 2] as Pid, batch[at + 3] as Ref, batch[at + 4] as Destination);
       case Op.demonitor:
         scheduler.processes.get(to)?.watchers?.delete(batch[at + 2] as Ref);
         return;
       case Op.down:
-        return this.down(to, batch[at + 2] as Ref, batch[at + 3] as Pid | string, batch[at + 4]);
+        return this.down(to, batch[at + 2] as Ref, batch[at + 3] as Destination, batch[at + 4]);
       case Op.spawn:
         return this.#spawned(to, batch, at);
       case Op.info: {
@@ -277,7 +286,7 @@ export class Signals {
       label,
       link: batch[at + 6] as boolean,
       monitor: batch[at + 7] as Ref | null,
-      name: batch[at + 8] as string | null,
+      name: batch[at + 8] as SpawnOptions["name"],
       acknowledge: batch[at + 9] as boolean,
     };
     // Looked up when it boots: a definition that is not there is the new process's crash, not this thread's.
@@ -315,7 +324,7 @@ export class Signals {
     this.#scheduler.processes.get(to)?.links?.delete(from);
   }
 
-  #monitored(to: Pid, watcher: Pid, ref: Ref, shown: Pid | string): void {
+  #monitored(to: Pid, watcher: Pid, ref: Ref, shown: Destination): void {
     const record = this.#scheduler.processes.get(to);
     if (record === undefined) this.#tellDown(watcher, ref, shown, "noproc");
     else addWatcher(record, ref, watcher, shown);
@@ -335,7 +344,7 @@ export class Signals {
   }
 
   /** A monitor fires: it fails the request that waits under its ref, or becomes a message. */
-  down(to: Pid, ref: Ref, shown: Pid | string, reason: ExitReason): void {
+  down(to: Pid, ref: Ref, shown: Destination, reason: ExitReason): void {
     const record = this.#scheduler.processes.get(to);
     if (record === undefined) return;
     const pending = record.pending?.get(ref);
@@ -366,7 +375,7 @@ export class Signals {
     else this.#scheduler.begin(thread, Op.exit, from)?.push(to, from, reason, true);
   }
 
-  #tellDown(to: Pid, ref: Ref, shown: Pid | string, reason: ExitReason): void {
+  #tellDown(to: Pid, ref: Ref, shown: Destination, reason: ExitReason): void {
     const thread = threadOf(to);
     if (thread === this.#scheduler.thread) this.down(to, ref, shown, reason);
     else this.#scheduler.begin(thread, Op.down, null)?.push(to, ref, shown, reason);
@@ -378,12 +387,12 @@ function addLink(record: ProcessRecord, to: Pid): void {
   record.links.add(to);
 }
 
-function addMonitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Pid | string): void {
+function addMonitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): void {
   record.monitors ??= new SmallMap();
   record.monitors.set(ref, { target, shown });
 }
 
-function addWatcher(record: ProcessRecord, ref: Ref, watcher: Pid, shown: Pid | string): void {
+function addWatcher(record: ProcessRecord, ref: Ref, watcher: Pid, shown: Destination): void {
   record.watchers ??= new SmallMap();
   record.watchers.set(ref, { watcher, shown });
 }

@@ -2,10 +2,12 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Name } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { current } from "./context.js";
 import { claimName } from "./naming.js";
 import type { ProcessRecord } from "./process-record.js";
+import { resolveVia } from "./registering.js";
 import { addPending, type Request } from "./requests.js";
 
 /** A process function: an async function that is a whole process; see `receive`. */
@@ -17,8 +19,8 @@ export type Placement = "here" | "least_loaded" | number;
 export interface StartOptions {
   /** @defaultValue `"here"` */
   readonly scheduler?: Placement;
-  /** Registers the process under this name before it begins. */
-  readonly name?: string;
+  /** Registers the process before it begins: under this name, or under a key of a registry (`via`). */
+  readonly name?: Name;
   /** What the process is called in reports. @defaultValue its definition's name or kind */
   readonly label?: string;
 }
@@ -95,7 +97,8 @@ function start<Args extends readonly unknown[]>(
   const label = options.label ?? (isFunction ? what.name || "process" : typeof what === "string" ? what : what.kind);
   const bootArgs = isFunction ? [what, args] : args;
   const thread = threadFor(record, options.scheduler ?? "here");
-  const name = options.name ?? null;
+  const given = options.name ?? null;
+  const name = typeof given === "object" && given !== null ? resolveVia(record, given) : given;
   const spawning = { link, monitor: monitorRef, label, name, acknowledge };
   if (name === null) return scheduler.signals.spawn(record, thread, definition, bootArgs, spawning);
   return scheduler.signals.spawn(record, thread, definition, bootArgs, spawning, (pid) => claimName(record, name, pid));

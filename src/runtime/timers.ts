@@ -2,8 +2,9 @@
 
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { TimeoutMessage } from "../core/messages.js";
-import { isPid, type Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { Destination } from "../core/via.js";
+import { lookUp } from "./naming.js";
 import type { Scheduler } from "./scheduler.js";
 
 interface Timer {
@@ -22,18 +23,18 @@ export class Timers {
     this.#scheduler = scheduler;
   }
 
-  start(to: Pid | string, message: unknown, delayMs: number): Ref {
+  start(to: Destination, message: unknown, delayMs: number): Ref {
     return this.#start(this.#scheduler.refs.next(), to, message, delayMs);
   }
 
-  #start(ref: Ref, to: Pid | string, message: unknown, delayMs: number): Ref {
+  #start(ref: Ref, to: Destination, message: unknown, delayMs: number): Ref {
     const handle = setTimeout(this.#fire, delayMs, ref, to, message);
     this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs });
     return ref;
   }
 
   /** As {@link start}, and the message says which timer it is of. */
-  startTagged(to: Pid | string, message: unknown, delayMs: number): Ref {
+  startTagged(to: Destination, message: unknown, delayMs: number): Ref {
     const ref = this.#scheduler.refs.next();
     return this.#start(ref, to, { tag: "timeout", ref, message } satisfies TimeoutMessage, delayMs);
   }
@@ -57,9 +58,9 @@ export class Timers {
     this.#timers.clear();
   }
 
-  readonly #fire = (ref: Ref, to: Pid | string, message: unknown): void => {
+  readonly #fire = (ref: Ref, to: Destination, message: unknown): void => {
     this.#timers.delete(ref);
-    const pid = isPid(to) ? to : this.#scheduler.names.whereis(to);
+    const pid = lookUp(this.#scheduler, to);
     if (pid !== undefined) this.#scheduler.send(null, pid, message);
   };
 }

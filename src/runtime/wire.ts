@@ -25,7 +25,7 @@ export const Op = {
   demonitor: 7,
   /** to, ref, shown, reason */
   down: 8,
-  /** pid, parent, key, args, label, linked, monitor ref or null, name or null, whether the start is acknowledged */
+  /** pid, parent, key, args, label, linked, monitor ref or null, name, key or null, whether the start is acknowledged */
   spawn: 9,
   /** to, from, ref: asks for the process's info */
   info: 10,

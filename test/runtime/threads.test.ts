@@ -256,3 +256,15 @@ test("placements made in one turn spread, too", async () => {
     });
   });
 });
+
+test("a name is free again if the thread that started its process died before it could say so", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const { ref } = spawnMonitor("lostName", ["lost", 2], { scheduler: 1 });
+      assert.equal((await receive(isDown)).ref, ref);
+      // The other thread finds out when it hears of the death, which may be after us.
+      while (whereis("lost") !== undefined) await receive(() => false, 1);
+      register("lost");
+    });
+  });
+});

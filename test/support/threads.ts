@@ -1,7 +1,7 @@
 /** A runtime with real scheduler threads for a test, and a body that runs as its host. */
 
 import type { RuntimeOptions } from "../../src/runtime/options.js";
-import { processFunction } from "../../src/runtime/process.js";
+import { processFunction, type Service } from "../../src/runtime/process.js";
 import type { Report } from "../../src/runtime/report.js";
 import { Runtime } from "../../src/runtime/runtime.js";
 
@@ -14,14 +14,19 @@ export interface Threads {
   run<T>(body: () => Promise<T>): Promise<T>;
 }
 
-/** Starts the threads, hands them to `use`, and stops them whatever happens. */
+/** Starts the threads, hands them to `use`, and stops them whatever happens. `services` are those of the application. */
 export async function withThreads(
   options: RuntimeOptions,
   use: (threads: Threads) => Promise<void>,
   app: URL = processesApp,
+  services: readonly Service[] = [],
 ): Promise<void> {
   const reports: Report[] = [];
-  const runtime = await Runtime.start(app, [], { schedulers: 2, report: (report) => reports.push(report), ...options });
+  const runtime = await Runtime.start(app, services, {
+    schedulers: 2,
+    report: (report) => reports.push(report),
+    ...options,
+  });
   const { scheduler } = runtime;
   const run = <T>(body: () => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {

@@ -155,7 +155,9 @@ export class Actor {
     if (isErrorReason(value)) return [this.#errorTerm(value), "$stack"];
     if (isExit(value)) return ["EXIT", this.show(value.from), this.show(value.reason)];
     if (isDown(value)) {
-      const from = isPid(value.from) ? this.show(value.from) : { name: value.from.slice(this.world.prefix.length) };
+      const from = isPid(value.from)
+        ? this.show(value.from)
+        : { name: String(value.from).slice(this.world.prefix.length) };
       return ["DOWN", this.#tagOf(value.ref), from, this.show(value.reason)];
     }
     if (isGroupMessage(value)) {

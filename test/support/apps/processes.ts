@@ -12,6 +12,7 @@ import {
   register,
   self,
   send,
+  spawn,
   spawnLink,
   trapExit,
 } from "../../../src/runtime/process.js";
@@ -55,6 +56,12 @@ export const named = define("named", async (to: Pid, name: string) => {
   register(name);
   send(to, "registered");
   await receive(() => false);
+});
+
+/** Starts a process under a name on another scheduler, and ends its own thread before that can be sent there. */
+export const lostName = define("lostName", async (name: string, scheduler: number) => {
+  spawn("named", [self(), "other"], { name, scheduler });
+  process.exit(1);
 });
 
 /** Traps exits and passes each on. */
