@@ -107,7 +107,8 @@ export class Runtime {
       this.#settleStopped = resolve;
     });
     openServices(this.scheduler, services); // first: their pids have the serials they have on every thread
-    this.#host = this.scheduler.openPort({}, "host");
+    // It hears exit signals and does nothing: what code outside any process is linked to must not end all of that code.
+    this.#host = this.scheduler.openPort({ exit: () => {} }, "host");
     this.scheduler.cells.setThread(MAIN, MAIN);
     this.#unhear = inline === undefined ? () => {} : this.#runInline();
   }
