@@ -184,6 +184,14 @@ export function notice(message: string): void {
   scheduler.report({ tag: "notice", message: `process ${pid} (${label}) ${message}` });
 }
 
+/** How many schedulers run now: how much can happen at the same instant. Elixir's `System.schedulers_online/0`. */
+export function schedulersOnline(): number {
+  const { cells } = current().scheduler;
+  let online = 0;
+  for (let slot = 1; slot < cells.slots; slot++) if (cells.threadOf(slot) !== undefined) online++;
+  return Math.max(1, online); // with no threads of its own, everything runs on the calling one
+}
+
 /** What can be told of a process, on any thread; `undefined` if it is gone. */
 export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
   const { scheduler } = current();
@@ -213,11 +221,13 @@ export function peers(name: string, topic?: string): Pid[] {
 }
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export type { AnyFunction } from "./definitions.js";
+export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
-export { awaitReply, openRequest, replyTo } from "./requests.js";
+export { awaitReply, closeRequest, openRequest, replyTo, within } from "./requests.js";
 export {
   acknowledge,
   type Placement,

@@ -5,6 +5,7 @@ import type { Ref } from "../core/ref.js";
 import { current } from "./context.js";
 import { callFailed, Pending } from "./pending.js";
 import type { ProcessRecord } from "./process-record.js";
+import { timeout } from "./receiving.js";
 import { checkDelay } from "./timers.js";
 
 /**
@@ -51,6 +52,33 @@ export function awaitReply(
   const { ref } = request.from;
   record.pending?.get(ref)?.limit(timeoutMs, record.scheduler.deadlines, () => cancelRequest(record, ref));
   return request.answered;
+}
+
+/** Gives a request up: it is never settled, and a reply that comes yet is dropped. Once it is over nothing happens. */
+export function closeRequest(request: { readonly from: From }): void {
+  const record = current();
+  const { ref } = request.from;
+  record.pending?.get(ref)?.drop();
+  cancelRequest(record, ref);
+}
+
+/**
+ * Waits for a promise of the calling process, but only so long. The promise stays as it is and may be waited for again. It
+ * must not be one that rejects: nobody would hear that once the time is over.
+ *
+ * @param timeoutMs - How long to wait; then the answer is {@link timeout}. 0 only looks. @defaultValue `Infinity`
+ */
+export function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | typeof timeout> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return promise;
+  const record = current();
+  const { scheduler, pid } = record;
+  // A request whose reply is the promise's value: so it costs no timer of its own, and ends with the process.
+  const ref = scheduler.refs.next();
+  const answered = pendingReply(record, ref, pid) as Promise<T>; // nobody else knows the ref
+  void promise.then((value) => scheduler.deliverReply(pid, ref, value));
+  const forget = (): void => void record.pending?.delete(ref);
+  record.pending?.get(ref)?.limit(checkDelay(timeoutMs), scheduler.deadlines, forget);
+  return answered.catch(() => timeout);
 }
 
 function cancelRequest(record: ProcessRecord, ref: Ref): void {
