@@ -31,6 +31,7 @@ export type { Ref } from "./core/ref.js";
 export { type Application, type ApplicationOptions, application, type Mount } from "./endpoint/application.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
+export { type Agent, type AgentFunction, agent } from "./otp/agent.js";
 export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-spec.js";
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
@@ -49,6 +50,16 @@ export {
   terminateChild,
   whichChildren,
 } from "./otp/supervisor-api.js";
+export { isTaskMessage, type TaskMessage, type TaskShutdown, task, type YieldManyOptions } from "./otp/task.js";
+export type { Task, TaskFunction, TaskOptions, TaskResult } from "./otp/task-handle.js";
+export type { StreamOptions, TaskStream } from "./otp/task-stream.js";
+export {
+  type SupervisedTaskOptions,
+  type TaskChildOptions,
+  type TaskSupervisor,
+  type TaskSupervisorOptions,
+  taskSupervisor,
+} from "./otp/task-supervisor.js";
 // PubSub
 export { type BroadcastMessage, isBroadcast } from "./pubsub/broadcast.js";
 export { publish, publishFrom, subscribe, unsubscribe } from "./pubsub/pubsub.js";
@@ -73,6 +84,7 @@ export {
   register,
   replyTo,
   type StartOptions as SpawnOptions,
+  schedulersOnline,
   self,
   send,
   sendAfter,

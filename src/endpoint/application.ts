@@ -7,15 +7,24 @@ import type { VersionChoice } from "../channels/choose-serializer.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { AGENT_KEY, agentServer } from "../otp/agent.js";
 import { type ChildSpec, type ChildSpecInput, resolveChildSpec } from "../otp/child-spec.js";
 import { pgService } from "../otp/pg-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
+import { TASK_KEY, taskRunner } from "../otp/task-runner.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
 export const services: readonly Service[] = [pubsubService, pgService()];
+
+/** Definitions of the library that every thread can start without their being exported. */
+export const ownDefinitions: Readonly<Record<string, Definition>> = {
+  // Each is only looked up by its key, and booted with what its own functions give it.
+  [TASK_KEY]: taskRunner as unknown as Definition,
+  [AGENT_KEY]: agentServer as unknown as Definition,
+};
 
 /** How a socket is mounted. */
 export interface Mount {
@@ -68,6 +77,7 @@ export interface ApplicationManifest {
 
 export class Application {
   readonly services: readonly Service[] = services;
+  readonly definitions: Readonly<Record<string, Definition>> = ownDefinitions;
   readonly sockets: Readonly<Record<string, Mount>>;
   readonly children: readonly ChildSpec[];
   readonly #options: ApplicationOptions;

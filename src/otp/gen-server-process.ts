@@ -233,7 +233,7 @@ function unknownEvent(callback: string, event: string, known: ReadonlyMap<string
 }
 
 /** The process exits as in OTP, with the value alone as its reason; what was expected goes to the report. */
-function badReturn(callback: string, value: unknown, allowed: string): never {
+export function badReturn(callback: string, value: unknown, allowed: string): never {
   const message = `${callback} returned ${show(value)}; allowed: ${allowed}`;
   notice(message);
   throw new RuntimeError(ErrorCode.badReturn, message, { exitReason: ["bad_return_value", plain(value)] });

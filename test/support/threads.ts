@@ -1,5 +1,6 @@
 /** A runtime with real scheduler threads for a test, and a body that runs as its host. */
 
+import { ownDefinitions } from "../../src/endpoint/application.js";
 import type { RuntimeOptions } from "../../src/runtime/options.js";
 import { processFunction } from "../../src/runtime/process.js";
 import type { Report } from "../../src/runtime/report.js";
@@ -21,7 +22,8 @@ export async function withThreads(
   app: URL = processesApp,
 ): Promise<void> {
   const reports: Report[] = [];
-  const runtime = await Runtime.start(app, [], { schedulers: 2, report: (report) => reports.push(report), ...options });
+  const all: RuntimeOptions = { schedulers: 2, report: (report) => reports.push(report), ...options };
+  const runtime = await Runtime.start(app, [], all, ownDefinitions);
   const { scheduler } = runtime;
   const run = <T>(body: () => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
