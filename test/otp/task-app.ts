@@ -6,7 +6,7 @@ import { proc } from "../../src/otp/proc.js";
 import { type Reply, reply } from "../../src/otp/results.js";
 import { task } from "../../src/otp/task.js";
 import { taskSupervisor } from "../../src/otp/task-supervisor.js";
-import { exit, exitSignal, processInfo, receive, self, send } from "../../src/runtime/process.js";
+import { exit, processInfo, receive, self, send } from "../../src/runtime/process.js";
 
 export const square = (n: number): number => n * n;
 export const where = async (): Promise<number | undefined> => (await processInfo(self()))?.scheduler;
@@ -20,11 +20,11 @@ export const stray = async (): Promise<void> => {
   await receive(() => false);
 };
 
-/** Says to the process named `test` who runs it, and when it ends. */
+/** Says to the process named `test` who runs it, and waits: item 0 for a message, the others for their end. */
 export const announced = async (item: unknown): Promise<unknown> => {
   send("test", { item, pid: self() });
-  exitSignal();
-  return item === 0 ? item : await receive(() => false);
+  await receive(() => item === 0);
+  return item;
 };
 
 export const endThread = (): never => process.exit(1);

@@ -23,7 +23,25 @@ import { inline } from "../support/inline.js";
 const run = (body: () => Promise<void>): Promise<void> => inline().run(body);
 const hasCode = (code: ErrorCode) => (error: RuntimeError) => error.code === code;
 const never = (): Promise<unknown> => receive(() => false);
-const isPidMessage = (message: unknown): message is Pid => typeof message === "string";
+type Announcement = readonly [item: number, pid: Pid];
+const isAnnouncement = (message: unknown): message is Announcement => Array.isArray(message);
+
+/** Work that says to `to` who does it, and waits: item 0 for a message, the others for their end. */
+const announced =
+  (to: Pid) =>
+  async (item: number): Promise<number> => {
+    send(to, [item, self()]);
+    await receive(() => item === 0);
+    return item;
+  };
+
+/** Hears of so many, lets item 0 answer, and tells who they are. */
+async function heard(count: number): Promise<Pid[]> {
+  const all: Announcement[] = [];
+  while (all.length < count) all.push(await receive(isAnnouncement));
+  for (const [item, pid] of all) if (item === 0) send(pid, "go");
+  return all.map(([, pid]) => pid);
+}
 
 async function all<R>(stream: AsyncIterable<TaskResult<R>>): Promise<TaskResult<R>[]> {
   const results: TaskResult<R>[] = [];
@@ -155,16 +173,13 @@ test("leaving the loop ends the tasks that still run, and tells the source", asy
         told = true;
       }
     }
-    const work = async (n: number): Promise<unknown> => {
-      send(me, self());
-      return n === 0 ? n : await never();
-    };
-    const pids: Pid[] = [];
-    for await (const result of task.asyncStream(source(), work, { maxConcurrency: 3 })) {
-      assert.deepEqual(result, ["ok", 0]);
-      break;
-    }
-    for (let i = 0; i < 3; i++) pids.push(await receive(isPidMessage));
+    const stream = task.asyncStream(source(), announced(me), { maxConcurrency: 3 });
+    const loop = (async () => {
+      for await (const result of stream) return result;
+      return undefined;
+    })();
+    const pids = await heard(3);
+    assert.deepEqual(await loop, ["ok", 0]);
     for (const pid of pids) assert.equal(await processInfo(pid), undefined);
     assert.ok(told);
     assert.equal(await receive(() => true, 0), timeout);
@@ -173,16 +188,14 @@ test("leaving the loop ends the tasks that still run, and tells the source", asy
 
 test("an error in the loop's body, or in the source, ends the tasks and is not changed", async () => {
   await run(async () => {
-    const me = self();
-    const work = async (n: number): Promise<unknown> => {
-      send(me, self());
-      return n === 0 ? n : await never();
-    };
+    const work = announced(self());
     const leave = async (): Promise<void> => {
       for await (const _ of task.asyncStream([0, 1], work, { maxConcurrency: 2 })) throw new Error("the body's");
     };
-    await assert.rejects(leave(), /the body's/);
-    await allGone([await receive(isPidMessage), await receive(isPidMessage)]);
+    const left = assert.rejects(leave(), /the body's/);
+    const pids = await heard(2);
+    await left;
+    for (const pid of pids) assert.equal(await processInfo(pid), undefined);
     function* source(): Generator<number> {
       yield 1;
       throw new Error("the source's");
@@ -201,17 +214,13 @@ test("a reader that dies in any way takes its tasks along, and no guard stays be
     await runIn(async () => {
       const me = self();
       const reader = spawn(async () => {
-        const work = async (n: number): Promise<unknown> => {
-          send(me, self());
-          return n === 0 ? n : await never();
-        };
-        for await (const _ of task.asyncStream([0, 1, 2], work, { maxConcurrency: 3 })) {
+        for await (const _ of task.asyncStream([0, 1, 2], announced(me), { maxConcurrency: 3 })) {
           await receive((message) => message === "end");
           // A return would close the stream; this leaves it in the middle.
           exit(end);
         }
       }, []);
-      const pids = [await receive(isPidMessage), await receive(isPidMessage), await receive(isPidMessage)];
+      const pids = await heard(3);
       if (end === "kill") exit(reader, "kill");
       else send(reader, "end");
       await allGone([reader, ...pids]);
@@ -240,18 +249,18 @@ test("a crash of a task ends the reader, unless that traps exits", async () => {
 });
 
 test("a task that takes too long fails the reader, and all its tasks are ended", async () => {
-  await run(async () => {
-    const me = self();
-    const work = async (): Promise<unknown> => [send(me, self()), await never()];
+  const { run: runIn, scheduler } = inline();
+  await runIn(async () => {
     await assert.rejects(
-      all(task.asyncStream([1, 2], work, { timeoutMs: 5, maxConcurrency: 2 })),
+      all(task.asyncStream([1, 2], never, { timeoutMs: 5, maxConcurrency: 2 })),
       (error: RuntimeError) => {
         assert.equal(error.code, ErrorCode.callTimeout);
         assert.deepEqual(error.exitReason, ["timeout", ["task", "asyncStream", 5]]);
         return true;
       },
     );
-    await allGone([await receive(isPidMessage), await receive(isPidMessage)]);
+    await rounds(2);
+    assert.deepEqual([...scheduler.processes.keys()], [self()]);
     assert.equal(await receive(() => true, 0), timeout);
   });
 });
@@ -259,7 +268,7 @@ test("a task that takes too long fails the reader, and all its tasks are ended",
 test("with kill_task a task that takes too long is a result, and the others go on", async () => {
   await run(async () => {
     const work = async (n: number): Promise<unknown> => (n === 2 ? await never() : n);
-    const options = { timeoutMs: 5, onTimeout: "kill_task", maxConcurrency: 1 } as const;
+    const options = { timeoutMs: 200, onTimeout: "kill_task", maxConcurrency: 1 } as const;
     assert.deepEqual(await all(task.asyncStream([1, 2, 3], work, options)), [
       ["ok", 1],
       ["exit", "timeout"],

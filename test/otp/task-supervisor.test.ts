@@ -237,23 +237,29 @@ test("leaving a supervised stream, or the death of its reader, leaves no task un
   await withSupervisor({}, async (sup) => {
     const me = self();
     const work = async (n: number): Promise<unknown> => {
-      if (n > 0) send(me, self());
-      return n === 0 ? n : await never();
+      send(me, [n, self()]);
+      await receive(() => n === 0);
+      return n;
+    };
+    /** Hears of all three, and lets the first one answer. */
+    const heard = async (): Promise<Pid[]> => {
+      const all: (readonly [number, Pid])[] = [];
+      while (all.length < 3) all.push((await receive(Array.isArray)) as unknown as readonly [number, Pid]);
+      for (const [n, pid] of all) if (n === 0) send(pid, "go");
+      return all.map(([, pid]) => pid);
     };
     const options = { maxConcurrency: 3 };
-    for await (const _ of taskSupervisor.asyncStreamNolink(sup, [0, 1, 2], work, options)) break;
+    const stream = taskSupervisor.asyncStreamNolink(sup, [0, 1, 2], work, options);
+    const first = stream.next();
+    await heard();
+    assert.deepEqual(await first, { done: false, value: ["ok", 0] });
+    await stream.return();
     assert.deepEqual(await taskSupervisor.children(sup), []);
-    for (let i = 0; i < 2; i++) assert.equal(await processInfo(await receive(isPidMessage)), undefined);
     for (const end of ["normal", "crash"]) {
-      const reader = spawn(async () => {
-        const stream = taskSupervisor.asyncStreamNolink(sup, [1, 2], work, options);
-        void stream.next();
-        await receive();
-        exit(end);
+      spawn(async () => {
+        for await (const _ of taskSupervisor.asyncStreamNolink(sup, [0, 1, 2], work, options)) exit(end);
       }, []);
-      const pids = [await receive(isPidMessage), await receive(isPidMessage)];
-      send(reader, "end");
-      for (const pid of pids) await endOf(pid);
+      for (const pid of await heard()) await endOf(pid);
     }
   });
 });

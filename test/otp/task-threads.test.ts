@@ -9,7 +9,17 @@ import { call } from "../../src/otp/gen-server-calls.js";
 import { startProcess } from "../../src/otp/start.js";
 import { task } from "../../src/otp/task.js";
 import { taskSupervisor } from "../../src/otp/task-supervisor.js";
-import { exit, monitor, processInfo, receive, register, self, spawn, trapExit } from "../../src/runtime/process.js";
+import {
+  exit,
+  monitor,
+  processInfo,
+  receive,
+  register,
+  self,
+  send,
+  spawn,
+  trapExit,
+} from "../../src/runtime/process.js";
 import { type Threads, withThreads } from "../support/threads.js";
 
 const app = new URL("./task-app.js", import.meta.url);
@@ -116,10 +126,12 @@ test("a stream spreads an exported function over the schedulers, from wherever i
 test("tasks of a stream on other threads end with their reader, however it dies, and with its loop", async () => {
   await onThreads(async () => {
     const options = { ...elsewhere, maxConcurrency: 3 };
+    /** Hears of all three, lets the first one answer, and tells who they are. */
     const heard = async (): Promise<Pid[]> => {
-      const pids: Pid[] = [];
-      while (pids.length < 3) pids.push((await receive(isAnnouncement)).pid);
-      return pids;
+      const all: Announcement[] = [];
+      while (all.length < 3) all.push(await receive(isAnnouncement));
+      for (const { item, pid } of all) if (item === 0) send(pid, "go");
+      return all.map(({ pid }) => pid);
     };
     for (const end of ["normal", "crash"]) {
       spawn(async () => {
@@ -127,8 +139,12 @@ test("tasks of a stream on other threads end with their reader, however it dies,
       }, []);
       for (const pid of await heard()) await endOf(pid);
     }
-    for await (const _ of task.asyncStream([0, 1, 2], "announced", options)) break;
-    for (const pid of await heard()) assert.equal(await processInfo(pid), undefined);
+    const stream = task.asyncStream([0, 1, 2], "announced", options);
+    const first = stream.next();
+    const pids = await heard();
+    assert.deepEqual(await first, { done: false, value: ["ok", 0] });
+    await stream.return();
+    for (const pid of pids) assert.equal(await processInfo(pid), undefined);
   });
 });
 

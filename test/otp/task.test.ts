@@ -324,6 +324,7 @@ test("yieldMany gives each task its result, or null past the time", async () => 
     const done = task.async(square, [2]);
     const gone = task.async(async () => exit("gone"));
     const slow = task.async(() => receive());
+    for (const t of [done, gone]) await endOf(t.pid as Pid);
     assert.deepEqual(await task.yieldMany([done, slow, gone], { timeoutMs: 20 }), [
       [done, ["ok", 4]],
       [slow, null],
