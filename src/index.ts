@@ -63,6 +63,7 @@ export {
 export type { DrainerOptions } from "./endpoint/drainer.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
+export { type Agent, type AgentFunction, agent } from "./otp/agent.js";
 export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-spec.js";
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
@@ -109,6 +110,16 @@ export { sys } from "./otp/sys.js";
 export type { Statistics, TraceSink } from "./otp/sys-debug.js";
 export type { SystemEvent, TraceMessage } from "./otp/sys-events.js";
 export type { Status } from "./otp/system.js";
+export { isTaskMessage, type TaskMessage, type TaskShutdown, task, type YieldManyOptions } from "./otp/task.js";
+export type { Task, TaskFunction, TaskOptions, TaskResult } from "./otp/task-handle.js";
+export type { StreamOptions, TaskStream } from "./otp/task-stream.js";
+export {
+  type SupervisedTaskOptions,
+  type TaskChildOptions,
+  type TaskSupervisor,
+  type TaskSupervisorOptions,
+  taskSupervisor,
+} from "./otp/task-supervisor.js";
 // Presence
 export type { PresenceOptions } from "./presence/options.js";
 export { type Presence, presence } from "./presence/presence.js";
@@ -142,6 +153,7 @@ export {
   register,
   replyTo,
   type StartOptions as SpawnOptions,
+  schedulersOnline,
   self,
   send,
   sendAfter,

@@ -17,6 +17,7 @@ export const ErrorCode = {
   tooManyNames: "JOIST_TOO_MANY_NAMES",
   callFailed: "JOIST_CALL_FAILED",
   callTimeout: "JOIST_CALL_TIMEOUT",
+  maxChildren: "JOIST_MAX_CHILDREN",
   unknownEvent: "JOIST_UNKNOWN_EVENT",
   unknownDefinition: "JOIST_UNKNOWN_DEFINITION",
   notSendable: "JOIST_NOT_SENDABLE",

@@ -8,10 +8,12 @@ import type { CustomSerializer } from "../channels/custom-serializer.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { AGENT_KEY, agentServer } from "../otp/agent.js";
 import { type ChildSpec, type ChildSpecInput, resolveChildSpec } from "../otp/child-spec.js";
 import { pgService } from "../otp/pg-service.js";
 import { registryService } from "../otp/registry-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
+import { TASK_KEY, taskRunner } from "../otp/task-runner.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
 import { trackerService } from "../tracker/copies.js";
@@ -20,6 +22,13 @@ import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
 export const services: readonly Service[] = [pubsubService, pgService(), registryService, trackerService];
+
+/** Definitions of the library that every thread can start without their being exported. */
+export const ownDefinitions: Readonly<Record<string, Definition>> = {
+  // Each is only looked up by its key, and booted with what its own functions give it.
+  [TASK_KEY]: taskRunner as unknown as Definition,
+  [AGENT_KEY]: agentServer as unknown as Definition,
+};
 
 /** How a socket is mounted. */
 export interface Mount {
@@ -97,6 +106,7 @@ export interface ApplicationManifest {
 
 export class Application {
   readonly services: readonly Service[] = services;
+  readonly definitions: Readonly<Record<string, Definition>> = ownDefinitions;
   readonly sockets: Readonly<Record<string, Mount>>;
   readonly children: readonly ChildSpec[];
   /** The serializers of its mounts: here they are found by name, as definitions are. */

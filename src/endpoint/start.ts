@@ -16,7 +16,7 @@ import { supervisor } from "../otp/supervisor.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
-import { type ApplicationManifest, services } from "./application.js";
+import { type ApplicationManifest, ownDefinitions, services } from "./application.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { stopOnSignals } from "./stop-on-signals.js";
@@ -191,7 +191,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
   const drainer = resolveDrainerOptions(options.drainer ?? {});
-  const runtime = await Runtime.start(url, services, options);
+  const runtime = await Runtime.start(url, services, options, ownDefinitions);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
     const mounts = await loadMounts(manifest.mounts);

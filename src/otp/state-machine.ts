@@ -41,7 +41,6 @@
  */
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
-import type { Pid } from "../core/pid.js";
 import type { Destination } from "../core/via.js";
 import type { Definition } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";

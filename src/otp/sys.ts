@@ -22,7 +22,8 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
-import { type Pid, threadOf } from "../core/pid.js";
+import { threadOf } from "../core/pid.js";
+import type { Destination } from "../core/via.js";
 import { awaitReply, isPid, openRequest, self, send, whereis } from "../runtime/process.js";
 import type { Statistics, TraceSink } from "./sys-debug.js";
 import { isTrace, type SystemEvent } from "./sys-events.js";

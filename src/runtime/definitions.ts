@@ -1,7 +1,7 @@
 /**
- * Definitions by name. A closure cannot cross threads, so a definition is named in other threads by its place in the
- * application module's exports: `Counter`, `UserSocket.channels.room:*`. Every thread evaluates that module once and so
- * finds the same thing in the same place.
+ * Definitions and functions by name. A closure cannot cross threads, so what is to run there is named by its place in the
+ * application module's exports: `Counter`, `UserSocket.channels.room:*`, `prices.total`. Every thread evaluates that module
+ * once and so finds the same thing in the same place.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type Definition, isDefinition } from "./behaviour.js";
@@ -9,22 +9,51 @@ import { type Definition, isDefinition } from "./behaviour.js";
 /** How deep the exports are searched. */
 const MAX_DEPTH = 6;
 
+/** Something among the exports. */
+interface Found {
+  readonly path: string;
+  readonly value: unknown;
+  /** Whether a function here is anybody's: those inside a definition, or an object with a class, are its own business. */
+  readonly open: boolean;
+}
+
+/** A function of any kind, to be called with what its caller knows it takes. */
+export type AnyFunction = (...args: never) => unknown;
+
 export class Definitions {
   readonly #byKey = new Map<string, Definition>();
   readonly #keys = new Map<Definition, string>();
+  readonly #functions = new Map<string, AnyFunction>();
+  readonly #functionKeys = new Map<AnyFunction, string>();
 
-  /** Finds the definitions in a module's exports, at the top and inside plain objects and other definitions. */
+  readonly #own: Readonly<Record<string, Definition>>;
+
+  /** @param own - The library's own definitions, by their keys. */
+  constructor(own: Readonly<Record<string, Definition>> = {}) {
+    this.#own = own;
+    for (const [key, definition] of Object.entries(own)) this.add(key, definition);
+  }
+
+  /**
+   * Finds the definitions in a module's exports, at the top and inside plain objects and other definitions, and the
+   * functions, at the top and inside plain objects.
+   */
   collect(exports: Readonly<Record<string, unknown>>): void {
     // Breadth first: a definition that is exported by name is known by that name, not by a place deep inside another.
-    let level: (readonly [string, unknown])[] = Object.entries(exports);
+    let level: Found[] = Object.entries(exports).map(([path, value]) => ({ path, value, open: true }));
     const seen = new Set<unknown>();
     for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
-      const next: (readonly [string, unknown])[] = [];
-      for (const [path, value] of level) {
+      const next: Found[] = [];
+      for (const { path, value, open } of level) {
+        if (typeof value === "function" && open) this.#addFunction(path, value as AnyFunction); // what it takes, its caller knows
         if (typeof value !== "object" || value === null || seen.has(value)) continue;
         seen.add(value);
-        if (isDefinition(value)) this.add(path, value);
-        for (const [name, inner] of Object.entries(value)) next.push([`${path}.${name}`, inner]);
+        const defines = isDefinition(value);
+        if (defines && !this.#keys.has(value)) this.add(path, value);
+        const inside = open && !defines && isPlainObject(value);
+        for (const [name, inner] of Object.entries(value)) {
+          next.push({ path: `${path}.${name}`, value: inner, open: inside });
+        }
       }
       level = next;
     }
@@ -64,7 +93,44 @@ export class Definitions {
     return this.#byKey.has(key);
   }
 
-  #list(): string {
-    return this.#byKey.size === 0 ? "none" : [...this.#byKey.keys()].join(", ");
+  // ---- functions ----
+
+  /** One that is exported twice is known by the first of its names. */
+  #addFunction(key: string, run: AnyFunction): void {
+    this.#functions.set(key, run);
+    if (!this.#functionKeys.has(run)) this.#functionKeys.set(run, key);
   }
+
+  /** The key of a function, if it is among the exports. */
+  findFunctionKey(run: AnyFunction): string | undefined {
+    return this.#functionKeys.get(run);
+  }
+
+  /** The function or definition of that key. @throws RuntimeError `unknownDefinition` */
+  findRunnable(key: string): AnyFunction | Definition {
+    const found = this.#functions.get(key) ?? this.#byKey.get(key);
+    if (found !== undefined) return found;
+    throw new RuntimeError(
+      ErrorCode.unknownDefinition,
+      `the application module exports no function or definition "${key}" (it has ${this.listFunctions()}; ${this.#list()})`,
+    );
+  }
+
+  listFunctions(): string {
+    return list([...this.#functions.keys()]);
+  }
+
+  #list(): string {
+    return list([...this.#byKey.keys()].filter((key) => !Object.hasOwn(this.#own, key)));
+  }
+}
+
+function list(keys: readonly string[]): string {
+  return keys.length === 0 ? "none" : keys.join(", ");
+}
+
+/** A literal, or a module's namespace (`export * as prices from …`). */
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -209,6 +209,14 @@ export function report(body: OwnReport): void {
   scheduler.report({ ...body, pid, label, name } as ReportBody); // an own report and who it is of
 }
 
+/** How many schedulers run now: how much can happen at the same instant. Elixir's `System.schedulers_online/0`. */
+export function schedulersOnline(): number {
+  const { cells } = current().scheduler;
+  let online = 0;
+  for (let slot = 1; slot < cells.slots; slot++) if (cells.threadOf(slot) !== undefined) online++;
+  return Math.max(1, online); // with no threads of its own, everything runs on the calling one
+}
+
 /** What can be told of a process, on any thread; `undefined` if it is gone. */
 export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
   const { scheduler } = current();
@@ -253,6 +261,8 @@ export function peers(name: string, topic?: string): Pid[] {
 }
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export type { AnyFunction } from "./definitions.js";
+export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
 export { Port, type Service } from "./port.js";
@@ -271,7 +281,7 @@ export {
 } from "./registering.js";
 export type { Registration, RunningRegistry } from "./registrations.js";
 export type { OwnReport, ReportedChild, SupervisorDecision } from "./report.js";
-export { ask, awaitReply, openRequest, type Request, replyTo } from "./requests.js";
+export { ask, awaitReply, closeRequest, openRequest, type Request, replyTo, within } from "./requests.js";
 export {
   acknowledge,
   type Placement,

@@ -3,11 +3,14 @@
  * thread runs and describes itself to the main thread in plain data. `application()` makes one.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { Definition } from "./behaviour.js";
 import { Definitions } from "./definitions.js";
 import type { Service } from "./port.js";
 
 export interface Program {
   readonly services: readonly Service[];
+  /** The library's own definitions, by keys that no export has: every thread can start them. @defaultValue none */
+  readonly definitions?: Readonly<Record<string, Definition>>;
   /** Plain data about the application, with definitions replaced by their keys. Runs once per thread, after loading. */
   describe(keyOf: Definitions["keyOf"]): unknown;
 }
@@ -32,7 +35,7 @@ export async function loadProgram(url: string): Promise<LoadedProgram> {
       `${url} must have an application as its default export: export default application({ … })`,
     );
   }
-  const definitions = new Definitions();
+  const definitions = new Definitions(program.definitions);
   definitions.collect(exports);
   return { program, definitions, manifest: program.describe((definition) => definitions.keyOf(definition)) };
 }

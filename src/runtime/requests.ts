@@ -10,6 +10,7 @@ import { current } from "./context.js";
 import { lookUp } from "./naming.js";
 import { callFailed, Pending } from "./pending.js";
 import type { ProcessRecord } from "./process-record.js";
+import { timeout } from "./receiving.js";
 import { checkDelay } from "./timers.js";
 
 /** A request that was opened: whom to answer, whom it went to, and the promise of the reply. */
@@ -90,6 +91,35 @@ export function awaitReply(request: Request, timeoutMs: number): Promise<unknown
   checkDelay(timeoutMs);
   current().pending?.get(request.from.ref)?.limit(timeoutMs);
   return request.answered;
+}
+
+/** Gives a request up: it is never settled, and a reply that comes yet is dropped. Once it is over nothing happens. */
+export function closeRequest(request: { readonly from: From }): void {
+  const record = current();
+  const { ref } = request.from;
+  const pending = record.pending?.get(ref);
+  if (pending === undefined) return;
+  record.pending?.delete(ref);
+  pending.drop();
+  record.scheduler.signals.unwatch(ref, pending.target, record.pid);
+}
+
+/**
+ * Waits for a promise of the calling process, but only so long. The promise stays as it is and may be waited for again. It
+ * must not be one that rejects: nobody would hear that once the time is over.
+ *
+ * @param timeoutMs - How long to wait; then the answer is {@link timeout}. 0 only looks. @defaultValue `Infinity`
+ */
+export function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | typeof timeout> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return promise;
+  const record = current();
+  const { scheduler, pid } = record;
+  // A request whose reply is the promise's value: so it costs no timer of its own, and ends with the process.
+  const ref = scheduler.refs.next();
+  const pending = addPending(record, ref, pid, pid);
+  void promise.then((value) => scheduler.deliverReply(pid, ref, value));
+  pending.limit(checkDelay(timeoutMs));
+  return (pending.answered as Promise<T>).catch(() => timeout); // nobody else knows the ref
 }
 
 /** Answers a request, once, from any process and at any time. An answer that nobody waits for any more is dropped. */

@@ -10,7 +10,7 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
-import type { PortHandler } from "./behaviour.js";
+import type { Definition, PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
@@ -65,12 +65,19 @@ export class Runtime {
    *
    * @param url - URL of the application module, loaded by every scheduler thread.
    * @param services - The services of the I/O thread: the same, in the same order, as the application's program has.
+   * @param own - The definitions the I/O thread can start by itself: those of the application's program.
    * @throws RuntimeError `startFailed` if the module cannot be loaded, with what it threw.
    */
-  static async start(url: URL | string, services: readonly Service[], options: RuntimeOptions = {}): Promise<Runtime> {
+  static async start(
+    url: URL | string,
+    services: readonly Service[],
+    options: RuntimeOptions = {},
+    own: Readonly<Record<string, Definition>> = {},
+  ): Promise<Runtime> {
     const resolved = resolveRuntimeOptions(options);
     const inline = resolved.schedulers === 0 ? await loadHere(String(url)) : undefined;
-    const runtime = new Runtime(String(url), resolved, inline, inline?.program.services ?? services);
+    const definitions = inline?.definitions ?? new Definitions(own);
+    const runtime = new Runtime(String(url), resolved, inline, inline?.program.services ?? services, definitions);
     if (inline !== undefined) return runtime;
     try {
       const slots = Array.from({ length: resolved.schedulers }, (_, index) => index + 1);
@@ -89,6 +96,7 @@ export class Runtime {
     options: Required<RuntimeOptions>,
     inline: LoadedProgram | undefined,
     services: readonly Service[],
+    definitions: Definitions,
   ) {
     this.#url = url;
     this.options = options;
@@ -98,7 +106,7 @@ export class Runtime {
       slot: MAIN,
       shared: this.#shared,
       budgets: options,
-      definitions: inline?.definitions ?? new Definitions(),
+      definitions,
       runsUserCode: inline !== undefined,
       report: options.report,
       reporting: reportingOf(options),
@@ -108,7 +116,8 @@ export class Runtime {
       this.#settleStopped = resolve;
     });
     openServices(this.scheduler, services); // first: their pids have the serials they have on every thread
-    this.#host = this.scheduler.openPort({}, "host");
+    // It hears exit signals and does nothing: what code outside any process is linked to must not end all of that code.
+    this.#host = this.scheduler.openPort({ exit: () => {} }, "host");
     this.scheduler.cells.setThread(MAIN, MAIN);
     this.#unhear = inline === undefined ? () => {} : this.#runInline();
   }

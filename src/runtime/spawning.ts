@@ -1,6 +1,6 @@
 /** Starting processes: here, on a chosen thread, with a link, a monitor, a name, or as a request that is acknowledged. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
+import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Name } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
@@ -13,8 +13,11 @@ import { addPending, type Request } from "./requests.js";
 /** A process function: an async function that is a whole process; see `receive`. */
 export type ProcessFunction<Args extends readonly unknown[]> = (...args: Args) => PromiseLike<unknown>;
 
-/** Where a new process runs: here (the default), on a scheduler by its number 1 … N, or on the least loaded one. */
-export type Placement = "here" | "least_loaded" | number;
+/**
+ * Where a new process runs: here (the default), on a scheduler by its number 1 … N, on the least loaded one, or on the
+ * thread of another process.
+ */
+export type Placement = "here" | "least_loaded" | number | { readonly beside: Pid };
 
 export interface StartOptions {
   /** @defaultValue `"here"` */
@@ -132,6 +135,11 @@ function threadFor(record: ProcessRecord, placement: Placement): number {
   const { scheduler } = record;
   if (placement === "here") return scheduler.thread;
   const { cells } = scheduler;
+  if (typeof placement === "object") {
+    const thread = threadOf(placement.beside);
+    if (cells.isAlive(thread)) return thread;
+    throw new RuntimeError(ErrorCode.noScheduler, `the thread of ${placement.beside} is gone: it can take no process`);
+  }
   const slot = placement === "least_loaded" ? (cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined)) : placement;
   if (slot !== undefined && !(Number.isInteger(slot) && slot >= 0 && slot < cells.slots)) {
     throw new RuntimeError(

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import express from "express";
-import { type App, type StartOptions, start } from "joist";
+import { type App, exit, type RuntimeError, type StartOptions, spawnLink, start, stopServer } from "joist";
 import { WebSocket, WebSocketServer } from "ws";
 import { channelsApp, withApp } from "../support/app.js";
 import { PollClient } from "../support/poll-client.js";
@@ -289,3 +289,17 @@ async function exchange(socket: Socket, request: string): Promise<string> {
   for await (const chunk of socket) text += String(chunk);
   return text;
 }
+
+test("a process that app.run has linked to may crash, and app.run goes on", async () => {
+  const app = await start(channelsApp, options);
+  try {
+    const [pid, end] = await app.run(async () => {
+      const linked = spawnLink(async () => exit("crash"), []);
+      return [linked, await stopServer(linked).catch((error: RuntimeError) => error.cause)] as const;
+    });
+    assert.equal(end, "crash");
+    assert.equal(await app.processInfo(pid), undefined);
+  } finally {
+    await app.stop();
+  }
+});

@@ -1,5 +1,6 @@
 /** A runtime with real scheduler threads for a test, and a body that runs as its host. */
 
+import { ownDefinitions } from "../../src/endpoint/application.js";
 import type { RuntimeOptions } from "../../src/runtime/options.js";
 import { processFunction, type Service } from "../../src/runtime/process.js";
 import type { Report } from "../../src/runtime/report.js";
@@ -22,11 +23,8 @@ export async function withThreads(
   services: readonly Service[] = [],
 ): Promise<void> {
   const reports: Report[] = [];
-  const runtime = await Runtime.start(app, services, {
-    schedulers: 2,
-    report: (report) => reports.push(report),
-    ...options,
-  });
+  const all: RuntimeOptions = { schedulers: 2, report: (report) => reports.push(report), ...options };
+  const runtime = await Runtime.start(app, services, all, ownDefinitions);
   const { scheduler } = runtime;
   const run = <T>(body: () => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ErrorCode, type RuntimeError } from "../../src/core/errors.js";
+import { Definitions } from "../../src/runtime/definitions.js";
+
+const definition = (kind: string, more: object = {}) => ({ kind, boot: () => ({ handle: () => {} }), ...more });
+const one = (): number => 1;
+const two = (): number => 2;
+
+test("functions are found by their place in the exports, at the top and inside plain objects", () => {
+  const definitions = new Definitions();
+  const namespace = Object.assign(Object.create(null), { two });
+  definitions.collect({ one, default: { math: { two } }, ops: namespace });
+  assert.equal(definitions.findRunnable("one"), one);
+  assert.equal(definitions.findRunnable("default.math.two"), two);
+  assert.equal(definitions.findFunctionKey(one), "one");
+});
+
+test("a function that is exported twice is found by both names, and known by the one nearest to the top", () => {
+  const definitions = new Definitions();
+  definitions.collect({ math: { two }, two, again: two });
+  assert.equal(definitions.findFunctionKey(two), "two");
+  assert.equal(definitions.findRunnable("again"), two);
+  assert.equal(definitions.findRunnable("math.two"), two);
+});
+
+test("the functions of definitions and other objects with a class are their own business", () => {
+  const definitions = new Definitions();
+  class Thing {
+    readonly two = two;
+  }
+  definitions.collect({ Server: definition("server", { handlers: { one } }), thing: new Thing() });
+  assert.equal(definitions.findFunctionKey(one), undefined);
+  assert.equal(definitions.findFunctionKey(two), undefined);
+  assert.throws(
+    () => definitions.findRunnable("thing.two"),
+    (error: RuntimeError) => {
+      assert.equal(error.code, ErrorCode.unknownDefinition);
+      assert.match(error.message, /no function or definition "thing.two"/);
+      return true;
+    },
+  );
+});
+
+test("the library's own definitions keep their keys wherever else they are met, and are not listed", () => {
+  const own = definition("task");
+  const definitions = new Definitions({ "library:task": own });
+  definitions.collect({ default: { definitions: { own } }, Server: definition("server") });
+  assert.equal(definitions.keyOf(own), "library:task");
+  assert.equal(definitions.findRunnable("library:task"), own);
+  assert.throws(() => definitions.find("nothing"), /it has Server\)/);
+});
