@@ -26,6 +26,7 @@ import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
+import { threadFlags } from "./thread-flags.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
 /** The thread number of the I/O thread, and its slot. */
@@ -197,8 +198,7 @@ export class Runtime {
       workerData: data,
       transferList: peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
-      // Of a program given with `node --input-type=module -e`: a flag that is for that text, and no file may have.
-      execArgv: process.execArgv.filter((flag) => !flag.startsWith("--input-type")),
+      ...threadFlags(),
     });
     const thread: Thread = { number, slot, worker, ready: false };
     this.#threads.set(number, thread);
