@@ -35,6 +35,8 @@ export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-sp
 export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervisor.js";
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
+export { type OffloadOptions, offload } from "./otp/offload.js";
+export type { OffloadPoolOptions } from "./otp/offload-options.js";
 export { pg } from "./otp/pg.js";
 export type { GroupMessage } from "./otp/pg-service.js";
 export { type Proc, proc } from "./otp/proc.js";

@@ -8,6 +8,7 @@ import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ChildSpec, type ChildSpecInput, resolveChildSpec } from "../otp/child-spec.js";
+import { offloadService } from "../otp/offload-service.js";
 import { pgService } from "../otp/pg-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
 import { pubsubService } from "../pubsub/topics.js";
@@ -15,7 +16,7 @@ import type { Definition, Service } from "../runtime/process.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
 
 /** The services every thread runs, in this order. */
-export const services: readonly Service[] = [pubsubService, pgService()];
+export const services: readonly Service[] = [pubsubService, pgService(), offloadService()];
 
 /** How a socket is mounted. */
 export interface Mount {

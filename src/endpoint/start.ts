@@ -10,6 +10,8 @@ import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import { call, cast, DEFAULT_CALL_TIMEOUT_MS } from "../otp/gen-server-calls.js";
+import { type OffloadPoolOptions, resolveOffloadPoolOptions } from "../otp/offload-options.js";
+import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
 import { startProcess } from "../otp/start.js";
 import { supervisor } from "../otp/supervisor.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
@@ -29,6 +31,8 @@ export interface StartOptions extends RuntimeOptions {
   readonly host?: string;
   /** Milliseconds the supervision tree may take to stop before its threads are ended. @defaultValue 30000 */
   readonly shutdownMs?: number;
+  /** Limits of the threads that run what processes `offload`. */
+  readonly offload?: OffloadPoolOptions;
 }
 
 const DEFAULT_SHUTDOWN_MS = 30_000;
@@ -44,13 +48,22 @@ export class App {
 
   readonly #runtime: Runtime;
   readonly #endpoint: Endpoint;
+  readonly #offload: OffloadService;
   readonly #root: Pid;
   readonly #shutdownMs: number;
   #stopping: Promise<void> | null = null;
 
-  constructor(runtime: Runtime, endpoint: Endpoint, root: Pid, port: number | undefined, shutdownMs: number) {
+  constructor(
+    runtime: Runtime,
+    endpoint: Endpoint,
+    offload: OffloadService,
+    root: Pid,
+    port: number | undefined,
+    shutdownMs: number,
+  ) {
     this.#runtime = runtime;
     this.#endpoint = endpoint;
+    this.#offload = offload;
     this.#root = root;
     this.#shutdownMs = shutdownMs;
     this.port = port;
@@ -60,7 +73,8 @@ export class App {
       "application watch",
     );
     watch.monitor(root);
-    void runtime.stopped.then(() => this.#endpoint.stop());
+    // It may stop by itself: too many threads died.
+    void runtime.stopped.then(() => Promise.all([this.#endpoint.stop(), this.#offload.close()]));
   }
 
   /** Open connections. */
@@ -122,6 +136,7 @@ export class App {
   async #stop(reason: string): Promise<void> {
     await this.#endpoint.stop();
     await this.#stopRoot();
+    await this.#offload.close(); // after the root: what ends in there may still offload
     await this.#runtime.stop(reason);
   }
 
@@ -162,7 +177,10 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   }
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
+  const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
   const runtime = await Runtime.start(url, services, options);
+  const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
+  offload.configure(offloadOptions);
   try {
     const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
     const tree = supervisor(manifest.supervisor);
@@ -181,8 +199,9 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    return new App(runtime, endpoint, started[1], bound, shutdownMs);
+    return new App(runtime, endpoint, offload, started[1], bound, shutdownMs);
   } catch (error) {
+    await offload.close();
     await runtime.stop(String(error));
     throw error;
   }

@@ -1,5 +1,5 @@
 /** A {@link Link} over a `MessagePort`. */
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads";
 import type { Batch, Link } from "./link.js";
 
 export class PortLink implements Link {
@@ -10,8 +10,8 @@ export class PortLink implements Link {
     this.#port = port;
   }
 
-  post(batch: Batch): void {
-    this.#port.postMessage(batch);
+  post(batch: Batch, transfer?: readonly TransferListItem[]): void {
+    this.#port.postMessage(batch, transfer);
   }
 
   onBatch(receive: (batch: Batch) => void): void {

@@ -84,6 +84,11 @@ export class Port {
     this.#scheduler.signals.die(this.#record, reason);
   }
 
+  /** Tells people something that is worth a line. */
+  notice(message: string): void {
+    this.#scheduler.report({ tag: "notice", message });
+  }
+
   /** Runs `action` once when what the event loop does now is over. */
   afterTurn(action: () => void): void {
     this.#scheduler.afterTurn(action);
@@ -125,6 +130,13 @@ export function openServices(scheduler: Scheduler, services: readonly Service[])
     const pid = scheduler.services.get(name);
     if (pid !== undefined) scheduler.send(null, pid, ["opened"]);
   }
+}
+
+/** The port of a service on the I/O thread. */
+export function mainService(scheduler: Scheduler, name: string): Pid | undefined {
+  const index = [...scheduler.services.keys()].indexOf(name);
+  const main = scheduler.cells.threadOf(0);
+  return index === -1 || main === undefined ? undefined : makePid(main, index + 1, main);
 }
 
 /** The ports of all services of a thread. */

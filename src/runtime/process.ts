@@ -5,6 +5,7 @@
  * All functions but {@link isPid} throw `notInProcess` outside a process, and `processExited` in code of a process that
  * is gone.
  */
+import type { TransferListItem } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, isDown, isExit } from "../core/messages.js";
@@ -14,7 +15,7 @@ import { isDefinition } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { find } from "./naming.js";
-import { servicePeers } from "./port.js";
+import { mainService, servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import { openRequest } from "./requests.js";
 import { checkDelay } from "./timers.js";
@@ -63,6 +64,14 @@ export function dictionary(): Map<unknown, unknown> {
 export function send(to: Pid | string, message: unknown): void {
   const record = current();
   record.scheduler.send(record.pid, isPid(to) ? to : find(record, to), message);
+}
+
+/** {@link send}, where `transfer` (ports, buffers) is handed over and not copied. For protocols built on the runtime. */
+export function handOver(to: Pid, message: unknown, transfer: readonly TransferListItem[]): void {
+  const { scheduler, pid } = current();
+  scheduler.send(pid, to, message);
+  const thread = threadOf(to);
+  if (thread !== scheduler.thread) scheduler.router.outbox(thread)?.handOver(transfer);
 }
 
 /** Sends raw text or bytes, to a port mostly; arrives apart from messages. For protocols built on the runtime. */
@@ -202,7 +211,15 @@ export async function processInfo(pid: Pid): Promise<ProcessInfo | undefined> {
 
 /** A process registered locally on every thread (`pubsub`, `pg`): the one of the calling process's thread. */
 export function service(name: string): Pid {
-  const pid = current().scheduler.services.get(name);
+  return found(name, current().scheduler.services.get(name));
+}
+
+/** The same service on the I/O thread: for what the whole runtime has one of. */
+export function ioService(name: string): Pid {
+  return found(name, mainService(current().scheduler, name));
+}
+
+function found(name: string, pid: Pid | undefined): Pid {
   if (pid !== undefined) return pid;
   throw new RuntimeError(ErrorCode.noProcess, `this thread runs no service "${name}"`);
 }
@@ -215,6 +232,8 @@ export function peers(name: string, topic?: string): Pid[] {
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
+export { notSendable } from "./not-sendable.js";
+export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
 export { awaitReply, openRequest, replyTo } from "./requests.js";
@@ -230,4 +249,5 @@ export {
   spawnMonitor,
   spawnRequest,
 } from "./spawning.js";
+export { threadFlags } from "./thread-flags.js";
 export { isDefinition, isPid };
