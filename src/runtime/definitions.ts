@@ -1,20 +1,24 @@
 /**
  * Definitions by name. A closure cannot cross threads, so a definition is named in other threads by its place in the
- * application module's exports: `Counter`, `UserSocket.channels.room:*`. Every thread evaluates that module once and so
- * finds the same thing in the same place.
+ * application module's exports: `Counter`, `UserSocket.channels.room:*`; what a dependency of it exports has its name in
+ * front, `accounts/Session`. Every thread evaluates these modules once and so finds the same thing in the same place.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type Definition, isDefinition } from "./behaviour.js";
 
-/** How deep the exports are searched. */
-const MAX_DEPTH = 6;
+/** How deep the exports are searched: a channel inside a socket inside an application's default export is at 7. */
+const MAX_DEPTH = 8;
 
 export class Definitions {
   readonly #byKey = new Map<string, Definition>();
   readonly #keys = new Map<Definition, string>();
 
-  /** Finds the definitions in a module's exports, at the top and inside plain objects and other definitions. */
-  collect(exports: Readonly<Record<string, unknown>>): void {
+  /**
+   * Finds the definitions in a module's exports, at the top and inside plain objects and other definitions.
+   *
+   * @param prefix - What their keys begin with: no export of another module may be taken for one of these.
+   */
+  collect(exports: Readonly<Record<string, unknown>>, prefix = ""): void {
     // Breadth first: a definition that is exported by name is known by that name, not by a place deep inside another.
     let level: (readonly [string, unknown])[] = Object.entries(exports);
     const seen = new Set<unknown>();
@@ -23,7 +27,7 @@ export class Definitions {
       for (const [path, value] of level) {
         if (typeof value !== "object" || value === null || seen.has(value)) continue;
         seen.add(value);
-        if (isDefinition(value)) this.add(path, value);
+        if (isDefinition(value)) this.add(prefix + path, value);
         for (const [name, inner] of Object.entries(value)) next.push([`${path}.${name}`, inner]);
       }
       level = next;
@@ -32,7 +36,8 @@ export class Definitions {
 
   add(key: string, definition: Definition): void {
     this.#byKey.set(key, definition);
-    this.#keys.set(definition, key);
+    // Found again, in another module that exports it too, it keeps its first name.
+    if (!this.#keys.has(definition)) this.#keys.set(definition, key);
   }
 
   /** The key of a definition, if it is among the exports. */

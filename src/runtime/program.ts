@@ -8,6 +8,8 @@ import type { Service } from "./port.js";
 
 export interface Program {
   readonly services: readonly Service[];
+  /** What other modules of it export, by the name that stands before the keys of their definitions. */
+  readonly modules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Plain data about the application, with definitions replaced by their keys. Runs once per thread, after loading. */
   describe(keyOf: Definitions["keyOf"]): unknown;
 }
@@ -34,6 +36,7 @@ export async function loadProgram(url: string): Promise<LoadedProgram> {
   }
   const definitions = new Definitions();
   definitions.collect(exports);
+  for (const [name, more] of Object.entries(program.modules ?? {})) definitions.collect(more, `${name}/`);
   return { program, definitions, manifest: program.describe((definition) => definitions.keyOf(definition)) };
 }
 
