@@ -28,7 +28,14 @@ export { type DownMessage, type ExitMessage, type From, isDown, isExit } from ".
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
 // The application
-export { type Application, type ApplicationOptions, application, type Mount } from "./endpoint/application.js";
+export {
+  type Application,
+  type ApplicationOptions,
+  application,
+  type Dependency,
+  type Mount,
+} from "./endpoint/application.js";
+export type { ApplicationCallbacks } from "./endpoint/callbacks.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
 export { type ChildSpec, type ChildSpecInput, RestartType } from "./otp/child-spec.js";

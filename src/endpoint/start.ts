@@ -1,23 +1,20 @@
 /**
- * Starting an application: the threads, the supervision tree, the endpoint, in this order; stopping is the reverse. What
+ * Starting an application: the threads, the supervision trees, the endpoint, in this order; stopping is the reverse. What
  * `start` returns is how code outside any process talks to the inside.
  */
 import type { Server } from "node:http";
 import { broadcast, disconnect } from "../channels/socket.js";
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { type ExitReason, formatReason } from "../core/exit-reason.js";
-import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import { call, cast, DEFAULT_CALL_TIMEOUT_MS } from "../otp/gen-server-calls.js";
 import { type OffloadPoolOptions, resolveOffloadPoolOptions } from "../otp/offload-options.js";
 import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
-import { startProcess } from "../otp/start.js";
-import { supervisor } from "../otp/supervisor.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
 import { type ApplicationManifest, services } from "./application.js";
+import { Applications } from "./applications.js";
 import { Endpoint } from "./endpoint.js";
 
 export interface StartOptions extends RuntimeOptions {
@@ -29,7 +26,7 @@ export interface StartOptions extends RuntimeOptions {
   readonly server?: Server;
   /** The host your visitors know the application by; see `checkOrigin`. @defaultValue `"localhost"` */
   readonly host?: string;
-  /** Milliseconds the supervision tree may take to stop before its threads are ended. @defaultValue 30000 */
+  /** Milliseconds the applications may take to stop, callbacks included, before the threads are ended. @defaultValue 30000 */
   readonly shutdownMs?: number;
   /** Limits of the threads that run what processes `offload`. */
   readonly offload?: OffloadPoolOptions;
@@ -49,32 +46,28 @@ export class App {
   readonly #runtime: Runtime;
   readonly #endpoint: Endpoint;
   readonly #offload: OffloadService;
-  readonly #root: Pid;
+  readonly #applications: Applications;
   readonly #shutdownMs: number;
   #stopping: Promise<void> | null = null;
 
-  constructor(
-    runtime: Runtime,
-    endpoint: Endpoint,
-    offload: OffloadService,
-    root: Pid,
-    port: number | undefined,
-    shutdownMs: number,
-  ) {
-    this.#runtime = runtime;
-    this.#endpoint = endpoint;
-    this.#offload = offload;
-    this.#root = root;
-    this.#shutdownMs = shutdownMs;
-    this.port = port;
-    this.stopped = runtime.stopped;
-    const watch = runtime.openPort(
-      { message: (message) => isDown(message) && this.#rootDown(message.reason) },
-      "application watch",
-    );
-    watch.monitor(root);
+  constructor(parts: AppParts) {
+    this.#runtime = parts.runtime;
+    this.#endpoint = parts.endpoint;
+    this.#applications = parts.applications;
+    this.#offload = parts.offload;
+    this.#shutdownMs = parts.shutdownMs;
+    this.port = parts.port;
+    this.stopped = this.#runtime.stopped;
+    void this.#applications.mustStop.then((reason) => {
+      this.#stopping ??= this.#stop(reason);
+    });
     // It may stop by itself: too many threads died.
-    void runtime.stopped.then(() => Promise.all([this.#endpoint.stop(), this.#offload.close()]));
+    void this.stopped.then(() => Promise.all([this.#endpoint.stop(), this.#offload.close()]));
+  }
+
+  /** The names of the applications that run, in the order they were started: dependencies first. */
+  get applications(): readonly string[] {
+    return this.#applications.names;
   }
 
   /** Open connections. */
@@ -127,7 +120,10 @@ export class App {
     return this.#runtime.asHost(action);
   }
 
-  /** Stops in order: no new clients, connections closed with 1012, children in reverse order of their start, threads. */
+  /**
+   * Stops in order: no new clients, connections closed with 1012, applications in reverse order of their start, of each the
+   * children in reverse order, threads.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop("stopped");
     return this.#stopping;
@@ -135,32 +131,30 @@ export class App {
 
   async #stop(reason: string): Promise<void> {
     await this.#endpoint.stop();
-    await this.#stopRoot();
-    await this.#offload.close(); // after the root: what ends in there may still offload
+    await stopWithin(this.#shutdownMs, this.#applications, this.#runtime);
+    await this.#offload.close(); // after the trees: what ends in there may still offload
     await this.#runtime.stop(reason);
   }
+}
 
-  #stopRoot(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#shutdownMs);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      void this.#runtime.stopped.then(done);
-      const port = this.#runtime.openPort({ message: done }, "application stop");
-      port.monitor(this.#root);
-      // Sent by its parent: a supervisor obeys nobody else.
-      this.#runtime.exitAsHost(this.#root, "shutdown");
-    });
-  }
+/** What an {@link App} holds together. */
+interface AppParts {
+  readonly runtime: Runtime;
+  readonly endpoint: Endpoint;
+  readonly applications: Applications;
+  readonly offload: OffloadService;
+  readonly port: number | undefined;
+  readonly shutdownMs: number;
+}
 
-  #rootDown(reason: ExitReason): void {
-    if (this.#stopping !== null) return;
-    const message = `the application's supervisor gave up: ${formatReason(reason)}`;
-    this.#runtime.options.report({ tag: "notice", message: `stopping: ${message}` });
-    this.#stopping = this.#stop(message);
-  }
+/** Stops the applications, in so many milliseconds at most, or until there is no runtime for them any more. */
+async function stopWithin(shutdownMs: number, applications: Applications, runtime: Runtime): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, shutdownMs);
+  });
+  await Promise.race([applications.stop(), runtime.stopped, late]);
+  clearTimeout(timer);
 }
 
 /**
@@ -181,26 +175,21 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   const runtime = await Runtime.start(url, services, options);
   const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
   offload.configure(offloadOptions);
+  const applications = new Applications(runtime);
   try {
-    const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
-    const tree = supervisor(manifest.supervisor);
-    const started = await runtime.asHost(() => startProcess(tree, [undefined], { link: false, label: "application" }));
-    if (started[0] !== "ok") {
-      const reason = started[0] === "error" ? formatReason(started[1]) : "ignored";
-      throw new RuntimeError(ErrorCode.startFailed, `the application's children could not be started: ${reason}`, {
-        cause: started[1],
-      });
-    }
+    const manifests = runtime.manifest as readonly ApplicationManifest[]; // what Application.describe made
+    await applications.start(manifests);
     const endpoint = new Endpoint({
-      mounts: manifest.mounts,
+      mounts: manifests.toReversed().flatMap(({ mounts }) => mounts), // the application itself before its dependencies
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    return new App(runtime, endpoint, offload, started[1], bound, shutdownMs);
+    return new App({ runtime, endpoint, applications, offload, port: bound, shutdownMs });
   } catch (error) {
+    await stopWithin(shutdownMs, applications, runtime);
     await offload.close();
     await runtime.stop(String(error));
     throw error;

@@ -118,6 +118,11 @@ export class Runtime {
     return this.#manifest;
   }
 
+  /** Whether its end has begun: nothing can be started any more. */
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
   /** Whether user code is kept off the I/O thread. */
   get isIsolated(): boolean {
     return this.options.schedulers > 0;
