@@ -3,7 +3,7 @@
  * it has threads; who waits, and for how long, is the service's business (`offload-service.ts`). Piscina alone would not do:
  * its `maxQueue` does not count tasks that can be aborted, and after an abort it starts no thread for those that wait.
  */
-import { AsyncResource } from "node:async_hooks";
+import type { AsyncResource } from "node:async_hooks";
 import type { Worker } from "node:worker_threads";
 import type { Piscina } from "piscina";
 import { type OffloadedTask, threadFlags } from "../runtime/process.js";
@@ -17,19 +17,26 @@ export class OffloadPool {
   readonly #options: Required<OffloadPoolOptions>;
   readonly #threadEnded: () => void;
   readonly #notice: (message: string) => void;
-  /** Outside of any process: with inline schedulers a task comes in its caller's context, but a thread is nobody's. */
-  readonly #outside = new AsyncResource("joist.offload");
+  readonly #outside: AsyncResource;
   readonly #running = new Set<AbortController>();
   readonly #ending = new Set<Worker>();
   #opening: Promise<Piscina> | null = null;
   #pool: Piscina | null = null;
 
   /**
+   * @param outside - A context outside of any process: with inline schedulers a task comes in its caller's, but a thread
+   *   is nobody's.
    * @param threadEnded - Called when a thread that was being ended is gone.
    * @param notice - Takes what should be told to people.
    */
-  constructor(options: Required<OffloadPoolOptions>, threadEnded: () => void, notice: (message: string) => void) {
+  constructor(
+    options: Required<OffloadPoolOptions>,
+    outside: AsyncResource,
+    threadEnded: () => void,
+    notice: (message: string) => void,
+  ) {
     this.#options = options;
+    this.#outside = outside;
     this.#threadEnded = threadEnded;
     this.#notice = notice;
   }

@@ -10,6 +10,7 @@
  *
  * Every thread has the service, as services are; only the I/O thread's is ever asked.
  */
+import { AsyncResource } from "node:async_hooks";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { type From, isDown } from "../core/messages.js";
 import type { Ref } from "../core/ref.js";
@@ -55,6 +56,8 @@ class Task {
 
 export class OffloadService implements PortHandler {
   readonly #port: () => Port;
+  /** Made with the thread, before there is any process. */
+  readonly #outside = new AsyncResource("joist.offload");
   /** Those that run and those that wait. */
   readonly #tasks = new Set<Task>();
   /** In the order they came. */
@@ -119,6 +122,7 @@ export class OffloadService implements PortHandler {
   #start(task: Task): void {
     this.#pool ??= new OffloadPool(
       this.#options,
+      this.#outside,
       () => this.#startNext(),
       (message) => this.#port().notice(message),
     );

@@ -15,6 +15,7 @@ import {
   proc,
   type Report,
   type StartOptions,
+  self,
   spawn,
 } from "joist";
 import { type Running, withApp } from "../support/app.js";
@@ -271,6 +272,26 @@ test("what a function left behind and throws later ends its thread, is told, and
     },
     { offload: { maxThreads: 1 } },
   );
+});
+
+test("with everything on one thread too, a thread of the pool belongs to no process, whoever offloaded first", async () => {
+  const owners: unknown[] = [];
+  const report = (given: Report): void => {
+    if (given.tag !== "notice" || !/left behind/.test(given.message)) return;
+    try {
+      owners.push(self());
+    } catch (error) {
+      owners.push((error as { code?: unknown }).code);
+    }
+  };
+  await withOffload(
+    async ({ app }) => {
+      await app.call("worker", "offload", ["mine"]);
+      while (owners.length === 0) await nextTurn();
+    },
+    { schedulers: 0, report },
+  );
+  assert.deepEqual(owners, ["JOIST_NOT_IN_PROCESS"]);
 });
 
 test("threads that cannot start are told, and fail their tasks", async () => {
