@@ -1,5 +1,6 @@
 /** What does an offloaded call cost, beside calling the function directly and calling a server on another thread? */
 import { cpus } from "node:os";
+import { isMainThread } from "node:worker_threads";
 import { Bench } from "tinybench";
 import { application, call, genServer, offload, reply, start } from "../src/index.js";
 
@@ -75,7 +76,4 @@ async function main(): Promise<void> {
 }
 
 // Schedulers and the pool load this file too, and only find the definitions in it.
-if (process.argv[1] !== undefined && self.pathname.endsWith(process.argv[1].replace(/^.*dist/, "dist"))) {
-  const { isMainThread } = await import("node:worker_threads");
-  if (isMainThread) await main();
-}
+if (isMainThread) await main();
