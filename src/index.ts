@@ -56,10 +56,12 @@ export {
   type Application,
   type ApplicationOptions,
   application,
+  type Dependency,
   type LongPollMountOptions,
   type Mount,
   type WebSocketMountOptions,
 } from "./endpoint/application.js";
+export type { ApplicationCallbacks } from "./endpoint/callbacks.js";
 export type { DrainerOptions } from "./endpoint/drainer.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
@@ -69,6 +71,8 @@ export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervi
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
 export { abcast, type MultiCallResult, multiCall } from "./otp/gen-server-many.js";
+export { type OffloadOptions, offload } from "./otp/offload.js";
+export type { OffloadPoolOptions } from "./otp/offload-options.js";
 export { type PartitionSupervisor, partition, partitionSupervisor, partitions } from "./otp/partition-supervisor.js";
 export { pg } from "./otp/pg.js";
 export type { GroupMessage } from "./otp/pg-service.js";

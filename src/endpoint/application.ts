@@ -1,6 +1,6 @@
 /**
- * An application: what an application module has as its default export. Definitions only: its sockets, and the children of
- * its supervision tree. Every scheduler thread loads the module; the I/O thread gets a description in plain data.
+ * An application: what an application module has as its default export. Definitions only: its sockets, the children of its
+ * supervision tree, the applications it depends on. Every scheduler thread loads the module; the I/O thread gets a description in plain data.
  */
 
 import { describeVersions, type VersionChoice, type VersionManifest } from "../channels/choose-serializer.js";
@@ -9,7 +9,8 @@ import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { AGENT_KEY, agentServer } from "../otp/agent.js";
-import { type ChildSpec, type ChildSpecInput, resolveChildSpec } from "../otp/child-spec.js";
+import { type ChildSpec, type ChildSpecInput, RestartType, resolveChildSpec } from "../otp/child-spec.js";
+import { offloadService } from "../otp/offload-service.js";
 import { pgService } from "../otp/pg-service.js";
 import { registryService } from "../otp/registry-service.js";
 import type { SupervisorOptions } from "../otp/supervisor-flags.js";
@@ -19,9 +20,17 @@ import type { Definition, Service } from "../runtime/process.js";
 import { trackerService } from "../tracker/copies.js";
 import type { LongPollOptions } from "../transports/longpoll.js";
 import type { WebSocketOptions } from "../transports/websocket.js";
+import { type ApplicationCallbacks, type CallbackName, CallbackProcess } from "./callbacks.js";
+import { checkPaths, type Part, startOrder } from "./parts.js";
 
 /** The services every thread runs, in this order. */
-export const services: readonly Service[] = [pubsubService, pgService(), registryService, trackerService];
+export const services: readonly Service[] = [
+  pubsubService,
+  pgService(),
+  registryService,
+  trackerService,
+  offloadService(),
+];
 
 /** Definitions of the library that every thread can start without their being exported. */
 export const ownDefinitions: Readonly<Record<string, Definition>> = {
@@ -77,7 +86,29 @@ export interface LongPollMountOptions extends LongPollOptions {
   readonly checkOrigin?: NonNullable<Mount["checkOrigin"]>;
 }
 
-export interface ApplicationOptions extends Omit<SupervisorOptions, "children"> {
+/** An application, or a module that has one as its default export: `import * as accounts from "accounts"`. */
+export type Dependency = Application | { readonly default: Application };
+
+export interface ApplicationOptions<S = undefined>
+  extends Omit<SupervisorOptions, "children">,
+    ApplicationCallbacks<S> {
+  /**
+   * What it is called in reports, and by those that depend on it: they need its name, with no slash in it, to find its
+   * definitions. @defaultValue `"application"`
+   */
+  readonly name?: string;
+  /**
+   * Applications that are started before this one, in this order, after their own dependencies, and stopped after it. Each
+   * is started once, however many depend on it. Given as a module, all that it exports can be started on other threads;
+   * given as an application, its children and sockets can.
+   */
+  readonly dependencies?: readonly Dependency[];
+  /**
+   * What it means when its supervisor gives up or is ended. `"permanent"`: everything stops. `"transient"`: the same, unless
+   * the reason is `normal`. `"temporary"`: it is reported, and the others live on. OTP's `restart_type`; like there, nothing
+   * is restarted. @defaultValue `"permanent"`, as in a release
+   */
+  readonly restart?: RestartType;
   /** Mount path → socket, or socket with options. */
   readonly sockets?: Readonly<Record<string, UserSocket | Mount>>;
   /** Children of the application's supervisor, started in this order before the first client is let in. */
@@ -100,50 +131,126 @@ export interface MountManifest {
 
 /** An application in plain data: definitions are keys. */
 export interface ApplicationManifest {
+  readonly name: string;
+  readonly restart: RestartType;
   readonly mounts: readonly MountManifest[];
   readonly supervisor: SupervisorOptions;
+  readonly callbacks: Readonly<Partial<Record<CallbackName, string>>>;
+}
+
+type KeyOf = (definition: Definition) => string;
+
+function bad(message: string): RuntimeError {
+  return new RuntimeError(ErrorCode.badOption, message);
 }
 
 export class Application {
   readonly services: readonly Service[] = services;
   readonly definitions: Readonly<Record<string, Definition>> = ownDefinitions;
+  readonly name: string;
   readonly sockets: Readonly<Record<string, Mount>>;
   readonly children: readonly ChildSpec[];
   /** The serializers of its mounts: here they are found by name, as definitions are. */
   readonly serializers: readonly CustomSerializer[];
-  readonly #options: ApplicationOptions;
+  readonly callbacks: Readonly<Partial<Record<CallbackName, CallbackProcess>>>;
+  readonly #restart: RestartType;
+  readonly #flags: Omit<SupervisorOptions, "children">;
+  readonly #dependencies: readonly Dependency[];
 
-  constructor(options: ApplicationOptions) {
-    this.#options = options;
-    const sockets = Object.entries(options.sockets ?? {});
+  constructor(options: ApplicationOptions<unknown>) {
+    const {
+      name = "application",
+      restart = RestartType.permanent,
+      dependencies = [],
+      sockets,
+      children,
+      ...rest
+    } = options;
+    const { start, prepStop, stop, ...flags } = rest;
+    if (typeof name !== "string" || name === "" || name.includes("/")) {
+      throw bad(`bad application name "${String(name)}": allowed is a non-empty string without a slash`);
+    }
+    if (!Object.hasOwn(RestartType, restart)) {
+      throw bad(
+        `bad restart "${String(restart)}" of application "${name}": allowed are ${Object.keys(RestartType).join(", ")}`,
+      );
+    }
+    this.name = name;
     this.sockets = Object.fromEntries(
-      sockets.map(([path, mounted]) => [path, "socket" in mounted ? mounted : { socket: mounted }]),
+      Object.entries(sockets ?? {}).map(([path, mounted]) => [
+        path,
+        "socket" in mounted ? mounted : { socket: mounted },
+      ]),
     );
     this.serializers = Object.values(this.sockets).flatMap(({ websocket, longpoll }) =>
       [...versionsOf(websocket), ...versionsOf(longpoll)].flatMap((choice) =>
         "serializer" in choice ? [choice.serializer] : [],
       ),
     );
-    this.children = (options.children ?? []).map(resolveChildSpec);
+    this.children = (children ?? []).map(resolveChildSpec);
+    const given = Object.entries({ start, prepStop, stop } satisfies Record<CallbackName, unknown>);
+    this.callbacks = Object.fromEntries(
+      given.flatMap(([callback, run]) => {
+        if (run === undefined) return [];
+        if (typeof run !== "function") throw bad(`${callback} of application "${name}" is no function`);
+        return [[callback, new CallbackProcess(run as (state: unknown) => unknown)]]; // each takes the state or nothing
+      }),
+    );
+    this.#restart = restart;
+    this.#flags = flags;
+    this.#dependencies = dependencies;
   }
 
-  describe(keyOf: (definition: Definition) => string): ApplicationManifest {
+  /** What the modules of its dependencies export, by their names. */
+  get modules(): Readonly<Record<string, Readonly<Record<string, unknown>>>> {
+    const dependencies = startOrder<Application>(this).filter(({ application }) => application !== this);
+    return Object.fromEntries(dependencies.map(({ application, exports }) => [application.name, exports]));
+  }
+
+  /** The applications it consists of, in the order they start. */
+  describe(keyOf: KeyOf): readonly ApplicationManifest[] {
+    const manifests = startOrder<Application>(this).map(({ application }) =>
+      application.#describe(keyOf, application === this),
+    );
+    checkPaths(manifests);
+    return manifests;
+  }
+
+  #describe(keyOf: KeyOf, isMain: boolean): ApplicationManifest {
     const mounts = Object.entries(this.sockets).map(([path, mount]) => {
       const { socket, websocket = {}, checkOrigin = true, authToken = false, connectInfo = {} } = mount;
       const longpoll = mount.longpoll === true ? {} : (mount.longpoll ?? false);
-      if (!path.startsWith("/")) {
-        throw new RuntimeError(ErrorCode.badOption, `bad socket path "${path}": it must begin with a slash`);
-      }
+      if (!path.startsWith("/")) throw bad(`bad socket path "${path}": it must begin with a slash`);
       const described = { websocket: describe(websocket, keyOf), longpoll: describe(longpoll, keyOf) };
       return { path, socket: socket.describe(keyOf), ...described, checkOrigin, authToken, connectInfo };
     });
-    const { sockets: _sockets, children: _children, ...flags } = this.#options;
     const children = this.children.map((child) => {
       const { definition } = child.start;
-      const key = typeof definition === "string" ? definition : keyOf(definition as unknown as Definition); // a key is all that is taken of it
+      // A key names an export of the application's own module. Of a definition only its key is taken.
+      const own = isMain ? "" : `${this.name}/`;
+      const key = typeof definition === "string" ? own + definition : keyOf(definition as unknown as Definition);
       return { ...child, start: { ...child.start, definition: key } };
     });
-    return { mounts, supervisor: { ...flags, children } };
+    const callbacks = Object.fromEntries(
+      Object.entries(this.callbacks).map(([callback, definition]) => [callback, keyOf(definition as Definition)]),
+    );
+    return { name: this.name, restart: this.#restart, mounts, supervisor: { ...this.#flags, children }, callbacks };
+  }
+
+  /** Its dependencies as applications, with what there is to find of them. */
+  get dependencies(): readonly Part<Application>[] {
+    return this.#dependencies.map((dependency) => {
+      const application = dependency instanceof Application ? dependency : dependency?.default;
+      if (!(application instanceof Application)) {
+        const hint =
+          "an application, or a module that has one as its default export (modules that import each other have none yet)";
+        throw bad(`bad dependency ${String(dependency)} of application "${this.name}": allowed is ${hint}`);
+      }
+      if (dependency !== application) return { application, exports: dependency as unknown as Record<string, unknown> };
+      const { children, sockets, serializers, callbacks } = application;
+      const byId = Object.fromEntries(children.map(({ id, start }) => [id, start.definition]));
+      return { application, exports: { children: byId, sockets, serializers, callbacks } };
+    });
   }
 }
 
@@ -164,6 +271,6 @@ function describe<Options extends { readonly versions?: readonly VersionChoice[]
 }
 
 /** Defines an application: the default export of an application module. */
-export function application(options: ApplicationOptions): Application {
-  return new Application(options);
+export function application<S = undefined>(options: ApplicationOptions<S>): Application {
+  return new Application(options as ApplicationOptions<unknown>); // prepStop and stop get what start returned, an S
 }

@@ -1,22 +1,21 @@
 /**
- * Starting an application: the threads, the supervision tree, the endpoint, in this order; stopping is the reverse. What
+ * Starting an application: the threads, the supervision trees, the endpoint, in this order; stopping is the reverse. What
  * `start` returns is how code outside any process talks to the inside.
  */
 import type { Server } from "node:http";
 import { broadcast, disconnect } from "../channels/socket.js";
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { type ExitReason, formatReason } from "../core/exit-reason.js";
-import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Destination, Name } from "../core/via.js";
 import { call, cast, DEFAULT_CALL_TIMEOUT_MS } from "../otp/gen-server-calls.js";
-import { startProcess } from "../otp/start.js";
-import { supervisor } from "../otp/supervisor.js";
+import { type OffloadPoolOptions, resolveOffloadPoolOptions } from "../otp/offload-options.js";
+import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
 import { type ApplicationManifest, ownDefinitions, services } from "./application.js";
+import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { stopOnSignals } from "./stop-on-signals.js";
@@ -40,22 +39,15 @@ export interface StartOptions extends RuntimeOptions {
    * second one does not wait. @defaultValue `true` with a port of its own, `false` with a server of yours
    */
   readonly stopOnSignals?: boolean;
-  /** Milliseconds the supervision tree may take to stop before its threads are ended. @defaultValue 30000 */
+  /** Milliseconds the applications may take to stop, callbacks included, before the threads are ended. @defaultValue 30000 */
   readonly shutdownMs?: number;
+  /** Limits of the threads that run what processes `offload`. */
+  readonly offload?: OffloadPoolOptions;
 }
 
 const DEFAULT_SHUTDOWN_MS = 30_000;
 /** The longest delay Node.js timers take. */
 const MAX_SHUTDOWN_MS = 2_147_483_647;
-
-interface AppParts {
-  readonly runtime: Runtime;
-  readonly endpoint: Endpoint;
-  readonly root: Pid;
-  readonly port: number | undefined;
-  readonly shutdownMs: number;
-  readonly drainer: Required<DrainerOptions>;
-}
 
 /** A running application. */
 export class App {
@@ -66,26 +58,32 @@ export class App {
 
   readonly #runtime: Runtime;
   readonly #endpoint: Endpoint;
-  readonly #root: Pid;
+  readonly #offload: OffloadService;
+  readonly #applications: Applications;
   readonly #shutdownMs: number;
   readonly #drainer: Required<DrainerOptions>;
   #stopping: Promise<void> | null = null;
 
-  constructor({ runtime, endpoint, root, port, shutdownMs, drainer }: AppParts) {
-    this.#runtime = runtime;
-    this.#endpoint = endpoint;
-    this.#root = root;
-    this.#shutdownMs = shutdownMs;
-    this.#drainer = drainer;
-    this.port = port;
-    this.stopped = runtime.stopped;
-    const watch = runtime.openPort(
-      { message: (message) => isDown(message) && this.#rootDown(message.reason) },
-      "application watch",
-    );
-    watch.monitor(root);
-    // When the runtime had to stop by itself, there is no channel left to wait for.
-    void runtime.stopped.then(() => this.#endpoint.stop({ ...drainer, timeoutMs: 0 }));
+  constructor(parts: AppParts) {
+    this.#runtime = parts.runtime;
+    this.#endpoint = parts.endpoint;
+    this.#applications = parts.applications;
+    this.#offload = parts.offload;
+    this.#shutdownMs = parts.shutdownMs;
+    this.#drainer = parts.drainer;
+    this.port = parts.port;
+    this.stopped = this.#runtime.stopped;
+    void this.#applications.mustStop.then((reason) => {
+      this.#stopping ??= this.#stop(reason);
+    });
+    // It may stop by itself, as too many threads died: then there is no channel left to wait for.
+    const atOnce = { ...this.#drainer, timeoutMs: 0 };
+    void this.stopped.then(() => Promise.all([this.#endpoint.stop(atOnce), this.#offload.close()]));
+  }
+
+  /** The names of the applications that run, in the order they were started: dependencies first. */
+  get applications(): readonly string[] {
+    return this.#applications.names;
   }
 
   /** Open connections, long-poll sessions among them. */
@@ -140,7 +138,7 @@ export class App {
 
   /**
    * Stops in order: no new clients; connections closed with 1012, in batches, until their channels are gone (`drainer`);
-   * children in reverse order of their start (`shutdownMs`); threads.
+   * applications in reverse order of their start, of each the children in reverse order (`shutdownMs`); threads.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop("stopped");
@@ -149,31 +147,31 @@ export class App {
 
   async #stop(reason: string): Promise<void> {
     await this.#endpoint.stop(this.#drainer);
-    await this.#stopRoot();
+    await stopWithin(this.#shutdownMs, this.#applications, this.#runtime);
+    await this.#offload.close(); // after the trees: what ends in there may still offload
     await this.#runtime.stop(reason);
   }
+}
 
-  #stopRoot(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#shutdownMs);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      void this.#runtime.stopped.then(done);
-      const port = this.#runtime.openPort({ message: done }, "application stop");
-      port.monitor(this.#root);
-      // Sent by its parent: a supervisor obeys nobody else.
-      this.#runtime.exitAsHost(this.#root, "shutdown");
-    });
-  }
+/** What an {@link App} holds together. */
+interface AppParts {
+  readonly runtime: Runtime;
+  readonly endpoint: Endpoint;
+  readonly applications: Applications;
+  readonly offload: OffloadService;
+  readonly port: number | undefined;
+  readonly shutdownMs: number;
+  readonly drainer: Required<DrainerOptions>;
+}
 
-  #rootDown(reason: ExitReason): void {
-    if (this.#stopping !== null) return;
-    const message = `the application's supervisor gave up: ${formatReason(reason)}`;
-    this.#runtime.notice(`stopping: ${message}`);
-    this.#stopping = this.#stop(message);
-  }
+/** Stops the applications, in so many milliseconds at most, or until there is no runtime for them any more. */
+async function stopWithin(shutdownMs: number, applications: Applications, runtime: Runtime): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, shutdownMs);
+  });
+  await Promise.race([applications.stop(), runtime.stopped, late]);
+  clearTimeout(timer);
 }
 
 /**
@@ -191,18 +189,16 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
   const drainer = resolveDrainerOptions(options.drainer ?? {});
+  const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
   const runtime = await Runtime.start(url, services, options, ownDefinitions);
+  const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
+  offload.configure(offloadOptions);
+  const applications = new Applications(runtime);
   try {
-    const manifest = runtime.manifest as ApplicationManifest; // what Application.describe made
-    const mounts = await loadMounts(manifest.mounts);
-    const tree = supervisor(manifest.supervisor);
-    const started = await runtime.asHost(() => startProcess(tree, [undefined], { link: false, label: "application" }));
-    if (started[0] !== "ok") {
-      const reason = started[0] === "error" ? formatReason(started[1]) : "ignored";
-      throw new RuntimeError(ErrorCode.startFailed, `the application's children could not be started: ${reason}`, {
-        cause: started[1],
-      });
-    }
+    const manifests = runtime.manifest as readonly ApplicationManifest[]; // what Application.describe made
+    // The application itself before its dependencies.
+    const mounts = await loadMounts(manifests.toReversed().flatMap((manifest) => manifest.mounts));
+    await applications.start(manifests);
     const endpoint = new Endpoint({
       mounts,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
@@ -211,10 +207,12 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    const app = new App({ runtime, endpoint, root: started[1], port: bound, shutdownMs, drainer });
+    const app = new App({ runtime, endpoint, applications, offload, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
     return app;
   } catch (error) {
+    await stopWithin(shutdownMs, applications, runtime);
+    await offload.close();
     await runtime.stop(String(error));
     throw error;
   }

@@ -8,7 +8,7 @@
  * ```
  *
  * Nothing is replicated: an entry, with its value, is on its owner's thread only, and whoever asks there gets what is true
- * there now. Why: `docs/decisions/0009-registry.md`.
+ * there now. Why: `docs/decisions/0011-registry.md`.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type From, isDown } from "../core/messages.js";

@@ -1,13 +1,13 @@
 /**
  * Definitions and functions by name. A closure cannot cross threads, so what is to run there is named by its place in the
- * application module's exports: `Counter`, `UserSocket.channels.room:*`, `prices.total`. Every thread evaluates that module
- * once and so finds the same thing in the same place.
+ * application module's exports: `Counter`, `UserSocket.channels.room:*`, `prices.total`; what a dependency of it exports has
+ * its name in front, `accounts/Session`. Every thread evaluates these modules once and so finds the same thing in the same place.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type Definition, isDefinition } from "./behaviour.js";
 
-/** How deep the exports are searched. */
-const MAX_DEPTH = 6;
+/** How deep the exports are searched: a channel inside a socket inside an application's default export is at 7. */
+const MAX_DEPTH = 8;
 
 /** Something among the exports. */
 interface Found {
@@ -37,10 +37,12 @@ export class Definitions {
   /**
    * Finds the definitions in a module's exports, at the top and inside plain objects and other definitions, and the
    * functions, at the top and inside plain objects.
+   *
+   * @param prefix - What their keys begin with: no export of another module may be taken for one of these.
    */
-  collect(exports: Readonly<Record<string, unknown>>): void {
+  collect(exports: Readonly<Record<string, unknown>>, prefix = ""): void {
     // Breadth first: a definition that is exported by name is known by that name, not by a place deep inside another.
-    let level: Found[] = Object.entries(exports).map(([path, value]) => ({ path, value, open: true }));
+    let level: Found[] = Object.entries(exports).map(([name, value]) => ({ path: prefix + name, value, open: true }));
     const seen = new Set<unknown>();
     for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
       const next: Found[] = [];
@@ -61,7 +63,8 @@ export class Definitions {
 
   add(key: string, definition: Definition): void {
     this.#byKey.set(key, definition);
-    this.#keys.set(definition, key);
+    // Found again, in another module that exports it too, it keeps its first name.
+    if (!this.#keys.has(definition)) this.#keys.set(definition, key);
   }
 
   /** The key of a definition, if it is among the exports. */

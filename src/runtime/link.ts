@@ -3,6 +3,8 @@
  * (`port-link.ts`); a socket between OS processes can.
  */
 
+import type { TransferListItem } from "node:worker_threads";
+
 /** A batch of operations as `wire.ts` lays them out. */
 export type Batch = readonly unknown[];
 
@@ -16,9 +18,10 @@ export interface Link {
   /**
    * Posts a batch; batches arrive whole and in order.
    *
-   * @throws DataCloneError if something in it cannot be copied. Then nothing of the batch was posted.
+   * @param transfer - What in it is handed over instead of copied: ports, buffers.
+   * @throws DataCloneError if something in it cannot be copied. Then nothing of the batch was posted, and nothing handed over.
    */
-  post(batch: Batch): void;
+  post(batch: Batch, transfer?: readonly TransferListItem[]): void;
   /** Called with each batch that arrives, unless it was {@link take}n. Set once, before anything can arrive. */
   onBatch(receive: (arrived: Arrived) => void): void;
   /** The oldest batch that the other side has posted and that has not been received, if there is one. */

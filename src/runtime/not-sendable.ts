@@ -4,8 +4,9 @@ import type { Unsendable } from "./outbox.js";
 
 const MAX_DEPTH = 8;
 
-export function notSendable(what: Unsendable): RuntimeError {
-  const place = find(what.payload, "message", 0) ?? "the message";
+/** @param what - Its payload is a list of values, of which one cannot be sent. @param called - What those are called. */
+export function notSendable(what: Pick<Unsendable, "payload" | "cause">, called = "message"): RuntimeError {
+  const place = find(what.payload, called, 0) ?? `the ${called}`;
   return new RuntimeError(
     ErrorCode.notSendable,
     `${place} cannot be sent to another thread (allowed is what structured clone copies: plain data, Map, Set, Date, bytes)`,

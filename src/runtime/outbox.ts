@@ -5,6 +5,7 @@
  * A flood is posted in full batches, a few at a time: the receiver acknowledges each, and the next follows. Taking in a
  * batch of a million operations would hold the other thread's timers and everyone else's messages for a third of a second.
  */
+import type { TransferListItem } from "node:worker_threads";
 import type { Pid } from "../core/pid.js";
 import { toPlain } from "../core/plain.js";
 import { Ring } from "../core/ring.js";
@@ -16,9 +17,13 @@ const FULL = 1000;
 /** Full batches that may be on their way at once. */
 const MAX_IN_FLIGHT = 4;
 
+/** What operations hand over instead of copying, by their number in the batch. */
+type Transfers = ReadonlyMap<number, readonly TransferListItem[]>;
+
 interface Batched {
   readonly batch: unknown[];
   readonly senders: readonly (Pid | null)[];
+  readonly transfers: Transfers | null;
 }
 
 /** An operation that could not be copied to another thread, and who sent it. */
@@ -33,6 +38,8 @@ export class Outbox {
   #batch: unknown[] = [];
   /** Who sent each operation: asked only when one cannot be copied. */
   #senders: (Pid | null)[] = [];
+  /** `null` in nearly every batch. */
+  #transfers: Map<number, readonly TransferListItem[]> | null = null;
   readonly #full = new Ring<Batched>();
   #inFlight = 0;
 
@@ -52,13 +59,25 @@ export class Outbox {
   begin(op: number, sender: Pid | null): unknown[] {
     if (this.#senders.length === FULL) {
       this.#batch.unshift(Op.full); // asks for an acknowledgement
-      this.#full.push({ batch: this.#batch, senders: this.#senders });
-      this.#batch = [];
-      this.#senders = [];
+      this.#full.push(this.#takeBatch());
     }
     this.#senders.push(sender);
     this.#batch.push(op);
     return this.#batch;
+  }
+
+  /** The operation that was begun last hands these over. */
+  handOver(transfer: readonly TransferListItem[]): void {
+    this.#transfers ??= new Map();
+    this.#transfers.set(this.#senders.length - 1, transfer);
+  }
+
+  #takeBatch(): Batched {
+    const taken = { batch: this.#batch, senders: this.#senders, transfers: this.#transfers };
+    this.#batch = [];
+    this.#senders = [];
+    this.#transfers = null;
+    return taken;
   }
 
   /** The other side has taken in a full batch. */
@@ -80,26 +99,24 @@ export class Outbox {
       if (post(link, full, refused)) this.#inFlight++;
     }
     if (this.#senders.length === 0) return refused;
-    const rest = { batch: this.#batch, senders: this.#senders };
-    this.#batch = [];
-    this.#senders = [];
-    post(link, rest, refused);
+    post(link, this.#takeBatch(), refused);
     return refused;
   }
 }
 
 /** Posts a batch whole; if something in it cannot be copied, operation by operation, and then answers `false`. */
-function post(link: Link, { batch, senders }: Batched, refused: Unsendable[]): boolean {
+function post(link: Link, { batch, senders, transfers }: Batched, refused: Unsendable[]): boolean {
   try {
-    link.post(batch);
+    if (transfers === null) link.post(batch);
+    else link.post(batch, [...transfers.values()].flat());
     return true;
   } catch {
     let at = batch[0] === Op.full ? 1 : 0;
-    for (const sender of senders) {
+    for (const [index, sender] of senders.entries()) {
       const end = at + 1 + (ARITY[batch[at] as number] as number); // an operation's number stands at its start
       const operation = batch.slice(at, end);
       try {
-        link.post(operation);
+        link.post(operation, transfers?.get(index));
       } catch (cause) {
         if (!postEnd(link, operation)) refused.push({ sender, payload: operation.slice(1), cause });
       }

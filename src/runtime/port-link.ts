@@ -1,5 +1,5 @@
 /** A {@link Link} over a `MessagePort`. */
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads";
 import type { Arrived, Batch, Link } from "./link.js";
 
 /** What is posted: both ends are ours, so it is all that ever arrives. */
@@ -12,8 +12,8 @@ export class PortLink implements Link {
     this.#port = port;
   }
 
-  post(batch: Batch): void {
-    this.#port.postMessage([Number(process.hrtime.bigint()), batch] satisfies Posted);
+  post(batch: Batch, transfer?: readonly TransferListItem[]): void {
+    this.#port.postMessage([Number(process.hrtime.bigint()), batch] satisfies Posted, transfer);
   }
 
   onBatch(receive: (arrived: Arrived) => void): void {

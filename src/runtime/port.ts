@@ -145,6 +145,13 @@ export function openServices(scheduler: Scheduler, services: readonly Service[])
   }
 }
 
+/** The port of a service on the I/O thread. */
+export function mainService(scheduler: Scheduler, name: string): Pid | undefined {
+  const index = [...scheduler.services.keys()].indexOf(name);
+  const main = scheduler.cells.threadOf(0);
+  return index === -1 || main === undefined ? undefined : makePid(main, index + 1, main);
+}
+
 /** The ports of all services of a thread. */
 export function servicePids(scheduler: Scheduler, thread: number): Pid[] {
   return [...scheduler.services.keys()].map((_, index) => makePid(thread, index + 1, thread));

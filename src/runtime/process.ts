@@ -5,6 +5,7 @@
  * All functions but {@link isPid} throw `notInProcess` outside a process, and `processExited` in code of a process that
  * is gone.
  */
+import type { TransferListItem } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/messages.js";
@@ -15,7 +16,7 @@ import { type Definition, isDefinition } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { find, lookUp } from "./naming.js";
-import { servicePeers } from "./port.js";
+import { mainService, servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import type { OwnReport, ReportBody } from "./report.js";
 import { openRequest } from "./requests.js";
@@ -74,6 +75,14 @@ export function hibernate(): void {
 export function send(to: Destination, message: unknown): void {
   const record = current();
   record.scheduler.send(record.pid, isPid(to) ? to : find(record, to), message);
+}
+
+/** {@link send}, where `transfer` (ports, buffers) is handed over and not copied. For protocols built on the runtime. */
+export function handOver(to: Pid, message: unknown, transfer: readonly TransferListItem[]): void {
+  const { scheduler, pid } = current();
+  scheduler.send(pid, to, message);
+  const thread = threadOf(to);
+  if (thread !== scheduler.thread) scheduler.router.outbox(thread)?.handOver(transfer);
 }
 
 /** Sends raw text or bytes, to a port mostly; arrives apart from messages. For protocols built on the runtime. */
@@ -250,7 +259,15 @@ export function schedulers(): number {
 
 /** A process registered locally on every thread (`pubsub`, `pg`): the one of the calling process's thread. */
 export function service(name: string): Pid {
-  const pid = current().scheduler.services.get(name);
+  return found(name, current().scheduler.services.get(name));
+}
+
+/** The same service on the I/O thread: for what the whole runtime has one of. */
+export function ioService(name: string): Pid {
+  return found(name, mainService(current().scheduler, name));
+}
+
+function found(name: string, pid: Pid | undefined): Pid {
   if (pid !== undefined) return pid;
   throw new RuntimeError(ErrorCode.noProcess, `this thread runs no service "${name}"`);
 }
@@ -265,6 +282,8 @@ export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export type { ProcessInfo } from "./info.js";
 export { register, unregister, whereis } from "./naming.js";
+export { notSendable } from "./not-sendable.js";
+export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
 export {
@@ -294,4 +313,5 @@ export {
   spawnMonitor,
   spawnRequest,
 } from "./spawning.js";
+export { threadFlags } from "./thread-flags.js";
 export { isDefinition, isPid };

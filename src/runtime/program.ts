@@ -11,6 +11,8 @@ export interface Program {
   readonly services: readonly Service[];
   /** The library's own definitions, by keys that no export has: every thread can start them. @defaultValue none */
   readonly definitions?: Readonly<Record<string, Definition>>;
+  /** What other modules of it export, by the name that stands before the keys of their definitions. */
+  readonly modules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Plain data about the application, with definitions replaced by their keys. Runs once per thread, after loading. */
   describe(keyOf: Definitions["keyOf"]): unknown;
 }
@@ -37,6 +39,7 @@ export async function loadProgram(url: string): Promise<LoadedProgram> {
   }
   const definitions = new Definitions(program.definitions);
   definitions.collect(exports);
+  for (const [name, more] of Object.entries(program.modules ?? {})) definitions.collect(more, `${name}/`);
   return { program, definitions, manifest: program.describe((definition) => definitions.keyOf(definition)) };
 }
 

@@ -26,6 +26,7 @@ import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
+import { threadFlags } from "./thread-flags.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
 /** The thread number of the I/O thread, and its slot. */
@@ -125,6 +126,11 @@ export class Runtime {
   /** What the application module says of itself. */
   get manifest(): unknown {
     return this.#manifest;
+  }
+
+  /** Whether its end has begun: nothing can be started any more. */
+  get isStopping(): boolean {
+    return this.#stopping;
   }
 
   /** Whether user code is kept off the I/O thread. */
@@ -279,15 +285,6 @@ export class Runtime {
     // If this one fails too, its exit comes back here and counts.
     this.#startThread(slot).catch(() => {});
   }
-}
-
-/**
- * A program given with `node --input-type=module -e` has a flag that is for that text, and no file may have. Otherwise threads
- * inherit all flags: handed over one by one, those of V8 (`--expose-gc`) would be refused.
- */
-function threadFlags(): { readonly execArgv?: string[] } {
-  const isText = (flag: string): boolean => flag.startsWith("--input-type");
-  return process.execArgv.some(isText) ? { execArgv: process.execArgv.filter((flag) => !isText(flag)) } : {};
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { makePid } from "../../src/core/pid.js";
 import type { Batch, Link } from "../../src/runtime/link.js";
 import { Outbox } from "../../src/runtime/outbox.js";
+import { PortLink } from "../../src/runtime/port-link.js";
 import { Op } from "../../src/runtime/wire.js";
 
 /** A link that keeps what was posted, and copies it as a port would. */
@@ -77,6 +79,30 @@ test("what cannot be copied is answered with its sender, also in a full batch, a
     Array.from({ length: 1500 }, (_, i) => i).filter((i) => i !== 700),
   );
   assert.ok(outbox.isEmpty);
+});
+
+test("what an operation hands over goes with it, also when something else in the batch cannot be copied", () => {
+  const { port1, port2 } = new MessageChannel();
+  const outbox = new Outbox();
+  outbox.connect(new PortLink(port1));
+  const [first, second] = [new Uint8Array([1, 2]), new Uint8Array([3])];
+  const handOver = (bytes: Uint8Array<ArrayBuffer>): void => {
+    send(outbox, bytes);
+    outbox.handOver([bytes.buffer]);
+  };
+  handOver(first);
+  assert.deepEqual(outbox.flush(), []);
+  send(outbox, "before");
+  handOver(second);
+  send(outbox, () => {});
+  assert.equal(outbox.flush().length, 1);
+  assert.deepEqual([first.byteLength, second.byteLength], [0, 0]);
+  const posted: Batch[] = [];
+  for (let got = receiveMessageOnPort(port2); got !== undefined; got = receiveMessageOnPort(port2)) {
+    posted.push(got.message);
+  }
+  assert.deepEqual(messages(posted), [new Uint8Array([1, 2]), "before", new Uint8Array([3])]);
+  port1.close();
 });
 
 test("what is sent before the link is there waits for it", () => {
