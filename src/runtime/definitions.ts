@@ -51,7 +51,7 @@ export class Definitions {
         if (typeof value !== "object" || value === null || seen.has(value)) continue;
         seen.add(value);
         const defines = isDefinition(value);
-        if (defines && !this.#keys.has(value)) this.add(path, value);
+        if (defines && !this.#isOwn(value)) this.add(path, value);
         const inside = open && !defines && isPlainObject(value);
         for (const [name, inner] of Object.entries(value)) {
           next.push({ path: `${path}.${name}`, value: inner, open: inside });
@@ -59,6 +59,11 @@ export class Definitions {
       }
       level = next;
     }
+  }
+
+  #isOwn(definition: Definition): boolean {
+    const key = this.#keys.get(definition);
+    return key !== undefined && Object.hasOwn(this.#own, key);
   }
 
   add(key: string, definition: Definition): void {

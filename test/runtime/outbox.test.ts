@@ -99,7 +99,8 @@ test("what an operation hands over goes with it, also when something else in the
   assert.deepEqual([first.byteLength, second.byteLength], [0, 0]);
   const posted: Batch[] = [];
   for (let got = receiveMessageOnPort(port2); got !== undefined; got = receiveMessageOnPort(port2)) {
-    posted.push(got.message);
+    const [, batch] = got.message; // what it was posted at comes first
+    posted.push(batch);
   }
   assert.deepEqual(messages(posted), [new Uint8Array([1, 2]), "before", new Uint8Array([3])]);
   port1.close();
