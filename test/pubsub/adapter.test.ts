@@ -149,8 +149,9 @@ test("local broadcasts stay on their node, on all its threads; a direct one goes
     a.run(() => PubSub.directBroadcast("b", "t", "for b"));
     a.run(() => PubSub.directBroadcast("a", "t", "for a"));
     for (const who of ["a1", "a2"]) {
-      assert.equal(await heard("a", who), "local");
-      assert.equal(await heard("a", who), "for a");
+      // A direct broadcast goes by way of the adapter's thread, so it may be late, or early on a third one.
+      const both = [await heard("a", who), await heard("a", who)];
+      assert.deepEqual(both.sort(), ["for a", "local"]);
     }
     assert.equal(await heard("b", "b1"), "for b");
   });
