@@ -1,17 +1,12 @@
 /** What does it cost to track, to list and to merge, when 1,000 or 10,000 are there already? */
-import { cpus } from "node:os";
 import { Bench } from "tinybench";
 import type { Pid } from "../src/core/pid.js";
 import { supervisor } from "../src/otp/supervisor.js";
 import { presence } from "../src/presence/presence.js";
 import { pubsubService } from "../src/pubsub/topics.js";
-import { allocateShared, bootScheduler } from "../src/runtime/boot-scheduler.js";
-import { Definitions } from "../src/runtime/definitions.js";
-import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
-import { openServices } from "../src/runtime/port.js";
-import { processFunction } from "../src/runtime/process.js";
 import { trackerService } from "../src/tracker/copies.js";
 import { State } from "../src/tracker/state.js";
+import { asProcess, printTable } from "./support.js";
 
 const TOPIC = "room:lobby";
 /** Joins and leaves a measurement: one is too little to be timed. */
@@ -86,28 +81,8 @@ async function main(): Promise<void> {
     await addProcesses(bench, count);
   }
   await bench.run();
-  console.log(`${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}, V8 ${process.versions.v8}`);
-  console.table(
-    bench.tasks.map((task) => {
-      if (task.result.state !== "completed") return { task: task.name, state: task.result.state };
-      const { mean, p50, p99 } = task.result.latency;
-      const each = task.name.endsWith("(once)") ? 1 : BATCH;
-      const micros = (ms: number): string => ((ms * 1000) / each).toFixed(2);
-      return { task: task.name, "µs mean": micros(mean), "µs median": micros(p50), "µs p99": micros(p99) };
-    }),
-  );
+  printTable(bench, (name) => (name.endsWith("(once)") ? 1 : BATCH));
   process.exit(); // the presences would run on
 }
 
-const scheduler = bootScheduler({
-  thread: 0,
-  slot: 0,
-  shared: allocateShared(1),
-  definitions: new Definitions(),
-  budgets: DEFAULT_BUDGETS,
-  report: (report) => console.error(report),
-  runsUserCode: true,
-});
-openServices(scheduler, [pubsubService, trackerService]);
-scheduler.cells.setThread(0, 0);
-scheduler.start(scheduler.nextPid(0), null, { kind: "bench", boot: () => processFunction(main, []) }, [], "bench");
+asProcess(main, [pubsubService, trackerService]);

@@ -1,13 +1,9 @@
 /** What does one delivery cost, when one message goes to 1, 100 or 1,000 subscribers of the publisher's own thread? */
-import { cpus } from "node:os";
 import { Bench } from "tinybench";
 import { broadcastEncoded, publish, subscribe } from "../src/pubsub/pubsub.js";
 import { pubsubService, type Topics } from "../src/pubsub/topics.js";
-import { allocateShared, bootScheduler } from "../src/runtime/boot-scheduler.js";
-import { Definitions } from "../src/runtime/definitions.js";
-import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
-import { openServices } from "../src/runtime/port.js";
-import { type Behaviour, processFunction, receive, self, send, spawn } from "../src/runtime/process.js";
+import { type Behaviour, receive, self, send, spawn } from "../src/runtime/process.js";
+import { asProcess, printTable } from "./support.js";
 
 const SUBSCRIBERS = [1, 100, 1000] as const;
 /** Deliveries a measurement, whatever the number of subscribers. */
@@ -67,29 +63,13 @@ async function main(topics: Topics): Promise<void> {
       });
   }
   await bench.run();
-  console.log(`${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}, V8 ${process.versions.v8}`);
-  console.table(
-    bench.tasks.map((task) => {
-      if (task.result.state !== "completed") return { task: task.name, state: task.result.state };
-      const { mean, p50, p99 } = task.result.latency;
-      const nanos = (ms: number): string => ((ms * 1_000_000) / DELIVERIES).toFixed(0);
-      return { task: task.name, "ns a delivery": nanos(p50), mean: nanos(mean), p99: nanos(p99) };
-    }),
-  );
+  printTable(bench, () => DELIVERIES, "ns");
 }
 
-const scheduler = bootScheduler({
-  thread: 0,
-  slot: 0,
-  shared: allocateShared(1),
-  definitions: new Definitions(),
-  budgets: DEFAULT_BUDGETS,
-  report: (report) => console.error(report),
-  runsUserCode: true,
-});
-openServices(scheduler, [pubsubService]);
-scheduler.cells.setThread(0, 0);
-const service = scheduler.processes.get(scheduler.services.get(pubsubService.name) ?? scheduler.nextPid(0));
-const topics = service?.port as Topics; // what pubsubService opened
-const run = (): Promise<void> => main(topics);
-scheduler.start(scheduler.nextPid(0), null, { kind: "bench", boot: () => processFunction(run, []) }, [], "bench");
+asProcess(
+  (scheduler) => {
+    const service = scheduler.processes.get(scheduler.services.get(pubsubService.name) ?? scheduler.nextPid(0));
+    return main(service?.port as Topics); // what pubsubService opened
+  },
+  [pubsubService],
+);

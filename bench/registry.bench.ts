@@ -1,16 +1,12 @@
 /** What does it cost to reach a process by its pid, a registered name and a key of a registry, and to register under a key? */
-import { cpus } from "node:os";
 import { Bench } from "tinybench";
 import { genServer } from "../src/otp/gen-server.js";
 import { call, cast } from "../src/otp/gen-server-calls.js";
 import { registry } from "../src/otp/registry.js";
 import { registryService } from "../src/otp/registry-service.js";
 import { reply } from "../src/otp/results.js";
-import { allocateShared, bootScheduler } from "../src/runtime/boot-scheduler.js";
-import { Definitions } from "../src/runtime/definitions.js";
-import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
-import { openServices } from "../src/runtime/port.js";
-import { processFunction, whereis } from "../src/runtime/process.js";
+import { whereis } from "../src/runtime/process.js";
+import { asProcess, printTable } from "./support.js";
 
 /** Operations a measurement. */
 const BATCH = 1000;
@@ -83,26 +79,7 @@ async function main(): Promise<void> {
       for (let i = 0; i < BATCH; i++) await Rooms.lookup("lobby");
     });
   await bench.run();
-  console.log(`${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}, V8 ${process.versions.v8}`);
-  console.table(
-    bench.tasks.map((task) => {
-      if (task.result.state !== "completed") return { task: task.name, state: task.result.state };
-      const { mean, p50, p99 } = task.result.latency;
-      const micros = (ms: number): string => ((ms * 1000) / BATCH).toFixed(3);
-      return { task: task.name, "µs mean": micros(mean), "µs median": micros(p50), "µs p99": micros(p99) };
-    }),
-  );
+  printTable(bench, () => BATCH);
 }
 
-const scheduler = bootScheduler({
-  thread: 0,
-  slot: 0,
-  shared: allocateShared(1),
-  definitions: new Definitions(),
-  budgets: DEFAULT_BUDGETS,
-  report: (report) => console.error(report),
-  runsUserCode: true,
-});
-openServices(scheduler, [registryService]);
-scheduler.cells.setThread(0, 0);
-scheduler.start(scheduler.nextPid(0), null, { kind: "bench", boot: () => processFunction(main, []) }, [], "bench");
+asProcess(main, [registryService]);

@@ -1,5 +1,4 @@
 /** What does a state machine cost beside a genServer: a call and a cast, with and without what only it can do? */
-import { cpus } from "node:os";
 import { Bench } from "tinybench";
 import type { Pid } from "../src/core/pid.js";
 import { genServer } from "../src/otp/gen-server.js";
@@ -9,10 +8,7 @@ import type { StartResult } from "../src/otp/start.js";
 import { stateMachine } from "../src/otp/state-machine.js";
 import { nextEvent, postpone, stateTimeout } from "../src/otp/state-machine-actions.js";
 import { keepState, keepStateAndData, nextState } from "../src/otp/state-machine-results.js";
-import { allocateShared, bootScheduler } from "../src/runtime/boot-scheduler.js";
-import { Definitions } from "../src/runtime/definitions.js";
-import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
-import { processFunction } from "../src/runtime/process.js";
+import { asProcess, printTable } from "./support.js";
 
 /** Operations a measurement: enough that the turn around them does not count. */
 const BATCH = 1000;
@@ -72,24 +68,7 @@ async function main(): Promise<void> {
   casts("stateMachine: cast that sets a state timeout anew", machine, "timer");
   casts("stateMachine: four casts, one of them postponed and retried", machine, "late", "turn", "add", "turn");
   await bench.run();
-  console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node.js ${process.version}`);
-  console.table(
-    bench.tasks.map((task) => ({
-      operation: task.name,
-      "µs each": task.result.state === "completed" ? ((task.result.latency.mean * 1000) / BATCH).toFixed(2) : "failed",
-    })),
-  );
+  printTable(bench, () => BATCH);
 }
 
-const scheduler = bootScheduler({
-  thread: 0,
-  slot: 0,
-  shared: allocateShared(1),
-  definitions: new Definitions(),
-  budgets: DEFAULT_BUDGETS,
-  report: (report) => console.error(report),
-  runsUserCode: true,
-});
-scheduler.cells.setThread(0, 0);
-const definition = { kind: "bench", boot: () => processFunction(() => main().finally(() => scheduler.stop()), []) };
-scheduler.start(scheduler.nextPid(0), null, definition, [], "bench");
+asProcess(main);
