@@ -32,7 +32,8 @@ try {
   await app.stop();
 }
 
-for (const { scenario, outcome, detail } of played) {
+for (const { scenario, outcome, detail, again } of played) {
+  if (again) console.log(`passed only when played again, alone: ${scenario.area}/${scenario.name}\n`);
   if (outcome === "passed") continue;
   console.log(`${outcome} ${scenario.area}/${scenario.name}: ${scenario.shows}`);
   console.log(`  ${detail.replaceAll("\n", "\n  ")}\n`);

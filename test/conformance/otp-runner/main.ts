@@ -41,6 +41,9 @@ for (const outcome of outcomes)
 for (const [area, { passed, failed, different }] of areas) {
   console.log(`${area}: ${passed} passed, ${failed} failed${different === 0 ? "" : `, ${different} different`}`);
 }
+for (const outcome of outcomes) {
+  if (outcome.tag === "passed" && outcome.again) console.log(`passed only when played again, slower: ${outcome.name}`);
+}
 const count = (tag: string): number => outcomes.filter((outcome) => outcome.tag === tag).length;
 if (count("different") > 0) console.log(`${count("different")} known differences`);
 console.log(`${count("passed")} passed, ${count("failed")} failed`);

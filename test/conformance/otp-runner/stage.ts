@@ -9,7 +9,8 @@ import { type Failure, play } from "./play.js";
 import type { Scenario } from "./scenario.js";
 
 export interface Stage {
-  play(scenario: Scenario): Promise<readonly Failure[]>;
+  /** `slower` multiplies the scenario's times once more. */
+  play(scenario: Scenario, slower?: number): Promise<readonly Failure[]>;
   close(): Promise<void>;
 }
 
@@ -19,12 +20,12 @@ const THREADS = 3;
 /** Every scenario on a scheduler of its own, all on this thread. */
 export function inlineStage(factor: number): Stage {
   return {
-    play: async (scenario) => {
+    play: async (scenario, slower = 1) => {
       const { scheduler, run } = inline();
       openServices(scheduler, [pgService()]);
       scheduler.definitions.collect(actors);
       try {
-        return await run(() => play(scenario, { factor, threads: 0, prefix: "" }));
+        return await run(() => play(scenario, { factor: factor * slower, threads: 0, prefix: "" }));
       } finally {
         scheduler.stop();
       }
@@ -40,10 +41,11 @@ export async function spreadStage(factor: number): Promise<Stage> {
   const runtime = await Runtime.start(new URL("./actors.js", import.meta.url), services, options);
   let count = 0;
   return {
-    play: (scenario) =>
+    play: (scenario, slower = 1) =>
       new Promise((resolve, reject) => {
         const prefix = `${++count}.`;
-        const main = (): Promise<void> => play(scenario, { factor, threads: THREADS, prefix }).then(resolve, reject);
+        const playing = { factor: factor * slower, threads: THREADS, prefix };
+        const main = (): Promise<void> => play(scenario, playing).then(resolve, reject);
         const { scheduler } = runtime;
         const definition = { kind: "main", boot: () => processFunction(main, []) };
         scheduler.start(scheduler.nextPid(scheduler.thread), null, definition, [], "main");
