@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
-import { readCpuMicros, readPssBytes, tickMicros } from "./os-process.js";
+import { readBusyMicros, readCpuMicros, readPssBytes, tickMicros } from "./os-process.js";
 
 export interface Times {
   readonly warmUpMs: number;
@@ -18,6 +18,8 @@ export interface Measured {
   readonly windowMs: number;
   readonly serverCpuMicros: number;
   readonly generatorCpuMicros: number;
+  /** Of the rest of the machine: what disturbed the measurement. */
+  readonly othersCpuMicros: number;
   /** The server's memory at the end of the window. */
   readonly pssBytes: number;
   /** Microseconds, as hdr-histogram-js's `encodeIntoCompressedBase64` writes them. */
@@ -60,18 +62,20 @@ export class Measurement {
     await delay(warmUpMs);
     const own = process.cpuUsage();
     const server = readCpuMicros(this.#server, this.#microsPerTick);
+    const machine = readBusyMicros(this.#microsPerTick);
     const startMs = performance.now();
     this.measuring = true;
     await delay(windowMs);
     this.measuring = false;
     const endMs = performance.now();
     const serverCpuMicros = readCpuMicros(this.#server, this.#microsPerTick) - server;
+    const machineMicros = readBusyMicros(this.#microsPerTick) - machine;
     const { user, system } = process.cpuUsage(own);
-    return this.result({ windowMs: endMs - startMs, serverCpuMicros, generatorCpuMicros: user + system });
-  }
-
-  result(times: Pick<Measured, "windowMs" | "serverCpuMicros" | "generatorCpuMicros">): Measured {
+    const generatorCpuMicros = user + system;
+    // Ticks are coarse, and what is read one after the other is not of one moment: never below nothing.
+    const othersCpuMicros = Math.max(0, machineMicros - serverCpuMicros - generatorCpuMicros);
     const { messages, failures } = this;
+    const times = { windowMs: endMs - startMs, serverCpuMicros, generatorCpuMicros, othersCpuMicros };
     return { ...times, messages, failures, pssBytes: this.pssBytes(), latency: this.encoded() };
   }
 

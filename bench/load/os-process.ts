@@ -30,3 +30,18 @@ export function readCpuMicros(pid: number, microsPerTick: number): number {
 export function readPssBytes(pid: number): number {
   return pssBytes(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
 }
+
+/** Ticks all processors were busy so far, by the first line of /proc/stat: everything but idle and iowait. */
+export function busyTicks(stat: string): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = stat
+    .slice(0, stat.indexOf("\n"))
+    .replace(/^cpu +/, "")
+    .split(" ")
+    .map(Number);
+  return user + nice + system + irq + softirq + steal;
+}
+
+/** Processor time of the whole machine so far, in microseconds. */
+export function readBusyMicros(microsPerTick: number): number {
+  return busyTicks(readFileSync("/proc/stat", "utf8")) * microsPerTick;
+}

@@ -21,6 +21,8 @@ export interface Row {
   /** Processors the server kept busy. */
   readonly serverProcessors: number;
   readonly generatorProcessors: number;
+  /** Processors that other programs kept busy meanwhile. */
+  readonly othersProcessors: number;
   /** The rate and the latency of this row are the generator's, not the server's. */
   readonly generatorBound: boolean;
   /** Latency in microseconds by percentile. */
@@ -76,6 +78,7 @@ function toRow({ scenario, server, measured, problems }: Outcome): Row {
     cpuRange: nothing ? null : [Math.min(...cpu), Math.max(...cpu)],
     perSecond: nothing ? null : median(each((one) => (one.messages * 1000) / one.windowMs)),
     serverProcessors: median(each((one) => one.serverCpuMicros / (one.windowMs * 1000))),
+    othersProcessors: median(each((one) => one.othersCpuMicros / (one.windowMs * 1000))),
     generatorBound: generatorProcessors >= GENERATOR_BUSY,
     latency: nothing ? null : percentiles(measured),
     pssBytes: median(each((one) => one.pssBytes)),

@@ -1,6 +1,8 @@
 /** The rows as one table of text, for the terminal and for Markdown pages alike. */
 import type { Row } from "./results.js";
 
+/** Processors used by other programs from which on a row's rate and latency are not to be trusted. */
+const DISTURBED = 0.2;
 const HEAD = [
   "scenario",
   "server",
@@ -42,6 +44,7 @@ export function table(rows: readonly Row[]): string {
 export function notes(row: Row): string {
   const said: string[] = [];
   if (row.generatorBound) said.push("generator at its limit");
+  if (row.othersProcessors >= DISTURBED) said.push(`others used ${row.othersProcessors.toFixed(1)} processors`);
   if (row.failures > 0) said.push(`${row.failures} failures`);
   if (row.toWs?.memory != null) said.push(`memory ${row.toWs.memory.toFixed(2)}x ws`);
   return [...said, ...row.problems].join("; ");

@@ -5,7 +5,7 @@ import { clientFrame, Opcode, readFrames, serverFrame } from "../../bench/load/f
 import { rotated } from "../../bench/load/main.js";
 import { Measurement } from "../../bench/load/measurement.js";
 import { parseOptions } from "../../bench/load/options.js";
-import { cpuTicks, pssBytes } from "../../bench/load/os-process.js";
+import { busyTicks, cpuTicks, pssBytes } from "../../bench/load/os-process.js";
 import { median, type Outcome, toRows } from "../../bench/load/results.js";
 import { payloadOf, SCENARIOS } from "../../bench/load/scenarios.js";
 
@@ -118,6 +118,7 @@ test("a payload has the size asked for and carries its number", () => {
 test("processor time is counted behind a name with brackets and spaces in it", () => {
   assert.equal(cpuTicks("7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20"), 42);
   assert.equal(pssBytes("00 ---p [rollup]\nRss:  9 kB\nPss:   3 kB\nPss_Anon: 1 kB\n"), 3072);
+  assert.equal(busyTicks("cpu  1 2 3 1000 2000 4 5 6 0 0\ncpu0 9 9 9\n"), 21);
   assert.throws(() => pssBytes("Rss: 9 kB\n"), /Pss/);
 });
 
@@ -127,7 +128,15 @@ test("a row has the medians of its rounds, the ratios to ws, and says when the g
   const outcome = (server: "joist" | "ws", cpus: readonly number[], generatorCpuMicros: number): Outcome => ({
     ...{ scenario, server, problems: [] },
     measured: cpus.map((serverCpuMicros) => ({
-      ...{ messages: 1000, windowMs: 100, serverCpuMicros, generatorCpuMicros, pssBytes: 1, failures: 0 },
+      ...{
+        messages: 1000,
+        windowMs: 100,
+        serverCpuMicros,
+        generatorCpuMicros,
+        othersCpuMicros: 0,
+        pssBytes: 1,
+        failures: 0,
+      },
       latency: new Measurement(process.pid).encoded(),
     })),
   });
