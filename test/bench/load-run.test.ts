@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { Connection } from "../../bench/load/connection.js";
+import { run } from "../../bench/load/run.js";
+import { SCENARIOS, type Scenario } from "../../bench/load/scenarios.js";
+
+const linuxOnly = process.platform === "linux" ? {} : { skip: "the load benchmark reads /proc" };
+const setup = { processors: null, times: { warmUpMs: 50, windowMs: 300 }, profiles: null };
+
+for (const name of ["echo-16", "fan-out", "fan-out-50", "connect"]) {
+  test(`in the scenario ${name}, every server answers all it is asked`, linuxOnly, async () => {
+    const scenario = SCENARIOS.find((one) => one.name === name) as Scenario;
+    for (const server of scenario.servers) {
+      const measured = await run({ ...scenario, connections: 4 }, server, setup);
+      assert.ok(measured.messages > 0, `${server}: nothing came`);
+      assert.equal(measured.failures, 0, server);
+      assert.ok(measured.pssBytes > 1_000_000, server);
+    }
+  });
+}
+
+test("a server that does not upgrade ends the load with what it said", async () => {
+  const server = createServer().on("upgrade", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/socket`);
+  const nobody = { message: () => {}, closed: () => {} };
+  await assert.rejects(Connection.open(url, 0, nobody), /answered HTTP\/1\.1 403 Forbidden/);
+  server.close();
+});

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BROADCAST, KEEP_ALIVE, OTHER, phoenix, plain, socketIo } from "../../bench/load/dialects.js";
+import { clientFrame, Opcode, readFrames, serverFrame } from "../../bench/load/frames.js";
+import { rotated } from "../../bench/load/main.js";
+import { Measurement } from "../../bench/load/measurement.js";
+import { parseOptions } from "../../bench/load/options.js";
+import { busyTicks, cpuTicks, pssBytes } from "../../bench/load/os-process.js";
+import { median, type Outcome, toRows } from "../../bench/load/results.js";
+import { payloadOf, SCENARIOS } from "../../bench/load/scenarios.js";
+
+const problemOf = (...args: string[]): string => {
+  const parsed = parseOptions(args);
+  return typeof parsed === "object" && "problem" in parsed ? parsed.problem : "no problem";
+};
+const optionsOf = (...args: string[]) => {
+  const parsed = parseOptions(args);
+  if (parsed === "help" || "problem" in parsed) throw new Error(`refused: ${JSON.stringify(parsed)}`);
+  return parsed;
+};
+
+test("without options all scenarios are measured three times, quickly once", () => {
+  assert.deepEqual(optionsOf(), {
+    ...{ scenarios: SCENARIOS, quick: false, rounds: 3, out: "bench/results", profile: false },
+  });
+  assert.equal(optionsOf("--quick").rounds, 1);
+  assert.equal(optionsOf("--quick", "--rounds", "2").rounds, 2);
+  assert.equal(optionsOf("--out=elsewhere").out, "elsewhere");
+  assert.equal(parseOptions(["--help"]), "help");
+});
+
+test("--only takes part of a name, and a whole name means that one alone", () => {
+  const only = (...parts: string[]) => optionsOf(...parts.flatMap((part) => ["--only", part])).scenarios;
+  assert.deepEqual(
+    only("echo-1").map(({ name }) => name),
+    ["echo-1"],
+  );
+  assert.deepEqual(
+    only("fan-o", "idle").map(({ name }) => name),
+    ["fan-out", "fan-out-50", "idle"],
+  );
+});
+
+test("a bad option is refused in one line that names it", () => {
+  for (const args of [["--fast"], ["echo"], ["--rounds"], ["--rounds", "0"], ["--rounds", "21"], ["--rounds", "x"]]) {
+    const problem = problemOf(...args);
+    assert.match(problem, /--help/);
+    assert.doesNotMatch(problem, /\n/);
+    assert.ok(problem.includes(args.at(-1) as string), problem);
+  }
+  assert.match(problemOf("--only", "ecco"), /"ecco"/);
+  assert.match(problemOf("--quick=1"), /"--quick=1"/);
+  assert.match(problemOf("--out", "--quick"), /--out needs a value/);
+});
+
+test("a client's frame is masked, with the length in the fewest bytes", () => {
+  for (const [length, head] of [
+    [0, 6],
+    [125, 6],
+    [126, 8],
+    [65_535, 8],
+    [65_536, 14],
+  ] as const) {
+    const frame = clientFrame("é".repeat(length >> 1) + "x".repeat(length & 1));
+    assert.equal(frame.length, head + length);
+    assert.equal(frame[0], 0x81);
+    const mask = frame.subarray(head - 4, head);
+    const text = frame.subarray(head).map((byte, i) => byte ^ (mask[i & 3] as number));
+    assert.equal(Buffer.from(text).toString(), "é".repeat(length >> 1) + "x".repeat(length & 1));
+  }
+});
+
+test("frames are read whole, wherever the chunks end", () => {
+  const texts = ["", "a", "b".repeat(125), "c".repeat(126), "d".repeat(3000)];
+  const bytes = Buffer.concat(texts.map((text) => serverFrame(text)));
+  for (let end = 0; end <= bytes.length; end++) {
+    const read: string[] = [];
+    const data = bytes.subarray(0, end);
+    const rest = readFrames(data, (opcode, start, stop) => {
+      assert.equal(opcode, Opcode.text);
+      read.push(data.toString("utf8", start, stop));
+    });
+    assert.deepEqual(read, texts.slice(0, read.length));
+    assert.equal(rest, Buffer.concat(read.map((text) => serverFrame(text))).length);
+    if (end === bytes.length) assert.equal(read.length, texts.length);
+  }
+  const fragment = Buffer.from([0x01, 1, 0x61]);
+  assert.throws(() => readFrames(fragment, () => {}), /fragmented/);
+});
+
+test("each dialect knows the answer to its own request, broadcasts, and what keeps a connection", () => {
+  const refOf = (dialect: ReturnType<typeof phoenix>, text: string): number => {
+    const data = Buffer.from(`..${text}`);
+    return dialect.refOf(data, 2, data.length);
+  };
+  const origin = "ws://127.0.0.1:1";
+  const channels = phoenix(origin, { topic: 'a "b"', event: "ask", params: { token: "t" } });
+  assert.equal(channels.url.href, "ws://127.0.0.1:1/socket/websocket?token=t&vsn=2.0.0");
+  assert.deepEqual(JSON.parse(channels.request(17, "{}")), ["1", "17", 'a "b"', "ask", {}]);
+  assert.equal(refOf(channels, '["1","17","a","phx_reply",{}]'), 17);
+  assert.equal(refOf(channels, '[null,null,"a","shout",{}]'), BROADCAST);
+  assert.equal(refOf(channels, '["1",null,"a","push",{}]'), OTHER);
+  assert.equal(channels.greet('["1","1","a","phx_reply",{"status":"ok","response":{}}]'), true);
+  assert.throws(() => channels.greet('["1","1","a","phx_reply",{"status":"error","response":{}}]'), /refused/);
+  assert.equal(refOf(plain(origin), '{"id":17,"payload":{}}'), 17);
+  assert.equal(refOf(plain(origin), '{"event":"shout","payload":{}}'), BROADCAST);
+  const io = socketIo(origin);
+  assert.equal(refOf(io, '4317[{"n":1}]'), 17);
+  assert.equal(refOf(io, '42["shout",{}]'), BROADCAST);
+  assert.equal(refOf(io, "2"), KEEP_ALIVE);
+});
+
+test("a payload has the size asked for and carries its number", () => {
+  assert.equal(payloadOf(64, 12_345).length, 64);
+  assert.equal(JSON.parse(payloadOf(64, 12_345)).n, 12_345);
+});
+
+test("processor time is counted behind a name with brackets and spaces in it", () => {
+  assert.equal(cpuTicks("7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20"), 42);
+  assert.equal(pssBytes("00 ---p [rollup]\nRss:  9 kB\nPss:   3 kB\nPss_Anon: 1 kB\n"), 3072);
+  assert.equal(busyTicks("cpu  1 2 3 1000 2000 4 5 6 0 0\ncpu0 9 9 9\n"), 21);
+  assert.throws(() => pssBytes("Rss: 9 kB\n"), /Pss/);
+});
+
+test("a row has the medians of its rounds, the ratios to ws, and says when the generator was the limit", () => {
+  const [scenario] = SCENARIOS;
+  if (scenario === undefined) throw new Error("there is no scenario");
+  const outcome = (server: "joist" | "ws", cpus: readonly number[], generatorCpuMicros: number): Outcome => ({
+    ...{ scenario, server, problems: [] },
+    measured: cpus.map((serverCpuMicros) => ({
+      ...{
+        messages: 1000,
+        windowMs: 100,
+        serverCpuMicros,
+        generatorCpuMicros,
+        othersCpuMicros: 0,
+        pssBytes: 1,
+        failures: 0,
+      },
+      latency: new Measurement(process.pid).encoded(),
+    })),
+  });
+  const [joist, ws] = toRows([outcome("joist", [1000, 9000, 2000], 50_000), outcome("ws", [4000], 95_000)]);
+  assert.equal(joist?.cpuMicros, 2);
+  assert.deepEqual(joist?.cpuRange, [1, 9]);
+  assert.deepEqual(joist?.toWs, { cpu: 0.5, rate: 1, memory: null });
+  assert.equal(joist?.perSecond, 10_000);
+  assert.equal(joist?.generatorBound, false);
+  assert.equal(ws?.generatorBound, true);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test("each round begins with another server", () => {
+  assert.deepEqual(rotated(["a", "b", "c"], 4), ["b", "c", "a"]);
+});
