@@ -81,12 +81,12 @@ export const Room = genServer({
 // ---- the tree ----
 
 export default application({
-  strategy: "rest_for_one", // each stands on those before it
+  strategy: "rest_for_one", // each needs those before it
   children: [
     Rooms.child(),
     Roster.child(undefined, { name: "roster" }),
-    Upstream.child(undefined, { name: "upstream", restart: "temporary" }),
     RoomSupervisor.child(undefined, { name: "room_supervisor" }),
+    Upstream.child(undefined, { name: "upstream", restart: "transient" }), // last: nobody needs it
   ],
 });
 
