@@ -38,7 +38,13 @@ export function call(
   arg?: unknown,
   timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
 ): Promise<unknown> {
-  return ask(to, CALL, event, arg, timeoutMs);
+  try {
+    return ask(to, CALL, event, arg, timeoutMs);
+  } catch (error) {
+    // That nobody is there is no misuse but how the call went: it goes where its other failures go, to `.catch` too.
+    if (error instanceof RuntimeError && error.code === ErrorCode.callFailed) return Promise.reject(error);
+    throw error;
+  }
 }
 
 /** Sends a request that nobody answers, as OTP's `gen_server:cast/2`. To nobody: nothing happens. */

@@ -34,6 +34,8 @@ const MAIN = 0;
 
 /** How long {@link Runtime.stop} waits for terminated threads: one in a native call cannot be stopped before it returns. */
 const TERMINATION_WAIT_MS = 5000;
+/** How long a thread may take to hand over what it printed. */
+const PRINT_WAIT_MS = 200;
 
 interface Thread {
   readonly number: number;
@@ -171,7 +173,7 @@ export class Runtime {
       return;
     }
     this.#stopping = true;
-    const ends = [...this.#threads.values()].map((thread) => thread.worker.terminate());
+    const ends = [...this.#threads.values()].map(endThread);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, TERMINATION_WAIT_MS);
@@ -295,6 +297,23 @@ async function loadHere(url: string): Promise<LoadedProgram> {
       cause: error,
     });
   }
+}
+
+/**
+ * Ends a thread when the last it printed has arrived here: `terminate` would lose all but the first line that is on its way. One
+ * that is stuck does not read the order, and one that isn't ready has nobody who would.
+ */
+function endThread(thread: Thread): Promise<unknown> {
+  const { worker, ready } = thread;
+  if (!ready) return worker.terminate();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => void worker.terminate(), PRINT_WAIT_MS);
+    worker.once("exit", () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+    order(thread, { tag: "exit" }, []);
+  });
 }
 
 function order(thread: Thread, what: Order, transfer: MessagePort[]): void {

@@ -21,7 +21,9 @@ export interface ThreadData {
 /** From the main thread. */
 export type Order =
   | { readonly tag: "peer"; readonly thread: number; readonly port: MessagePort }
-  | { readonly tag: "down"; readonly thread: number };
+  | { readonly tag: "down"; readonly thread: number }
+  /** To end, but not before all that was printed has reached the main thread. */
+  | { readonly tag: "exit" };
 
 /** To the main thread. */
 export type News =

@@ -48,6 +48,9 @@ export async function runThread(): Promise<void> {
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread);
+      case "exit":
+        process.stdout.write("", () => process.stderr.write("", () => process.exit()));
+        return;
     }
   });
   tell({ tag: "ready", manifest: loaded.manifest });

@@ -187,6 +187,14 @@ test("a linked starter that does not trap exits dies with a start that crashes",
   });
 });
 
+test("a call to nobody or to oneself is a rejected promise, for a catch on it to handle", async () => {
+  await inline().run(async () => {
+    const codeOf = (problem: unknown): unknown => (problem as RuntimeError).code;
+    assert.equal(await call("nobody", "exits").catch(codeOf), ErrorCode.callFailed);
+    assert.equal(await call(self(), "exits").catch(codeOf), ErrorCode.callFailed);
+  });
+});
+
 test("a call to nobody fails with noproc, a call to a server that dies with its reason", async () => {
   const { run } = inline();
   await run(async () => {
