@@ -1,6 +1,6 @@
 /**
  * `npm run check:pack`: what a user gets from `npm install joist` works. Packs the package, looks at what is in it, installs
- * it into an empty folder, and there starts, joins, answers and stops the first example of the README.
+ * it into an empty folder, and there starts, joins, answers and stops the first example of the README, then tests it with the test kit.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -64,7 +64,18 @@ assert.deepEqual(await ask(["1", "2", "ping", "ping", {}]), [
   "1", "2", "ping", "phx_reply", { status: "ok", response: { ping: "pong" } },
 ]);
 await app.stop();
+await import("./kit.js");
 console.log("stopped");
+`;
+
+const kit = `
+import { startTest } from "joist/testing";
+import { UserSocket } from "./app.js";
+
+const t = await startTest(new URL("./app.js", import.meta.url));
+const channel = await t.join(await t.connect(UserSocket, { user_id: 1 }), "ping");
+await t.assertReply(t.push(channel, "ping"), "ok", { ping: "pong" }, 10_000);
+await t.stop();
 `;
 
 ensureInstalled();
@@ -91,6 +102,7 @@ async function check() {
   writeFileSync(join(user, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
   writeFileSync(join(user, "app.js"), app);
   writeFileSync(join(user, "server.js"), server);
+  writeFileSync(join(user, "kit.js"), kit);
   const install = ["install", `../${tarball}`, "--no-audit", "--no-fund", "--loglevel=error"];
   mustSucceed(runNpm(install, { cwd: user, env }), "npm install of the tarball");
 
