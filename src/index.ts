@@ -3,11 +3,14 @@
  */
 
 // Channels
+export { attachTelemetry } from "./channels/attach.js";
 export { type Channel, type ChannelOptions, channel } from "./channels/channel.js";
 export type { VersionChoice } from "./channels/choose-serializer.js";
 export type { Codec } from "./channels/codec.js";
 export { type CustomSerializer, type SerializerOptions, serializer } from "./channels/custom-serializer.js";
 export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
+export type { FilterParameters } from "./channels/filter-parameters.js";
+export type { LogLevel } from "./channels/log.js";
 export type { Encoded, Head, Json, Message } from "./channels/protocol.js";
 export {
   broadcast,
@@ -20,6 +23,14 @@ export {
   type SocketRef,
   socketReply,
 } from "./channels/socket.js";
+export type {
+  TelemetryEvent,
+  TelemetryEventName,
+  TelemetryMeasurements,
+  TelemetryMetadata,
+  TelemetryName,
+  TelemetryPhase,
+} from "./channels/telemetry.js";
 export {
   Token,
   type TokenContext,
@@ -175,6 +186,7 @@ export {
 export {
   type CrashReport,
   type LeftOutReport,
+  type LogReport,
   levelOf,
   type NoticeReport,
   type ProgressReport,

@@ -8,9 +8,10 @@ import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { chooseSerializer, type SerializerChoice } from "./choose-serializer.js";
 import { Connection } from "./connection.js";
-import type { ConnectAnswer, RouteManifest, SocketManifest } from "./requests.js";
+import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "./requests.js";
 import { type Route, resolveRoutes } from "./route.js";
 import type { Serializer } from "./serializer.js";
+import { sharedNowMs } from "./telemetry.js";
 import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 
 /** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
@@ -20,6 +21,8 @@ const RETRY_MS = 50;
 
 export interface AcceptorSetup {
   readonly manifest: SocketManifest;
+  /** Its name, for user code and telemetry. */
+  readonly transport: string;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   /** @defaultValue versions 1 and 2, as Phoenix has it */
@@ -39,6 +42,10 @@ export class SocketAcceptor implements Acceptor {
   connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
     if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
+    const { manifest, transport } = this.#setup;
+    const { params, info } = request;
+    const { filter } = manifest;
+    const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
     return new Promise((resolve) => {
       let asked: Pid | null = null;
       let retry: NodeJS.Timeout | undefined;
@@ -50,7 +57,7 @@ export class SocketAcceptor implements Acceptor {
       };
       const ask = (): void => {
         // Plain data: what the user's connect gets is a copy on another thread.
-        asked = port.spawn(this.#setup.manifest.socket, [request], "connect")?.pid ?? null;
+        asked = port.spawn(manifest.socket, [call], "connect")?.pid ?? null;
         if (asked === null) retry = setTimeout(ask, RETRY_MS);
       };
       const port = this.#setup.openPort(

@@ -24,13 +24,15 @@ import type { Debug } from "../otp/sys-debug.js";
 import { handleSystem, isSystem, type SystemTarget, watched } from "../otp/system.js";
 import { isBroadcast } from "../pubsub/broadcast.js";
 import { subscribe } from "../pubsub/pubsub.js";
-import { type Behaviour, monitor, replyTo, send, sendData } from "../runtime/process.js";
-import type { ChannelOptions } from "./channel.js";
+import { type Behaviour, monitor, now, replyTo, send, sendData } from "../runtime/process.js";
+import type { Channel, ChannelOptions } from "./channel.js";
+import { ChannelTold } from "./channel-told.js";
 import { serializerFor } from "./choose-serializer.js";
 import { ControlEvent, type Encoded, type Json, type Message } from "./protocol.js";
 import { DRAIN, type JoinRequest, type RouteMessage } from "./requests.js";
 import type { Serializer } from "./serializer.js";
 import { Socket } from "./socket.js";
+import { spans } from "./telemetry.js";
 
 type Options = ChannelOptions<Record<string, unknown>>;
 
@@ -43,11 +45,8 @@ export interface ChannelState {
   readonly assigns: Record<string, unknown>;
 }
 
-export function bootChannel(
-  options: Options,
-  intercept: readonly string[],
-  request: JoinRequest,
-): Promise<Behaviour> | Behaviour {
+export function bootChannel(definition: Channel, request: JoinRequest): Promise<Behaviour> | Behaviour {
+  const { options, intercept } = definition;
   const serializer = serializerFor(request.vsn);
   const tell = (message: RouteMessage): void => send(request.route, message);
   let message: Message;
@@ -59,26 +58,27 @@ export function bootChannel(
   }
   const topic = message.topic as string; // it matched a route
   const socket = new Socket(request, topic, message.joinRef ?? message.ref);
+  const told = new ChannelTold(definition, socket, request.filter);
   const answer = (status: string, response: unknown): Encoded =>
     serializer.encodeReply(message.joinRef, message.ref, topic, status, response);
 
   const decided = (result: unknown): Promise<Behaviour> | Behaviour => {
     if (result instanceof Failure) {
       tell(["refused", answer("error", orEmpty(result.reason))]);
-      return ended(options.terminate?.("shutdown", socket), () => {
+      return ended(told.terminate("shutdown"), () => {
         throw new Exit("shutdown");
       });
     }
     if (!(result instanceof Ok)) throw badReturn("join", result, "ok(response?), error(reason)");
     const reply = answer("ok", orEmpty(result.value));
-    const process = new ChannelProcess(options, socket, serializer, request.route, monitor(request.route));
+    const process = new ChannelProcess(told, options, socket, serializer, request.route, monitor(request.route));
     if (intercept.length > 0) subscribe(topic, { events: intercept });
     Socket.setJoined(socket);
     tell(["joined", reply]);
     return process;
   };
 
-  const result = options.join(topic, message.payload, socket);
+  const result = told.join(message.payload, request.sentMs);
   return isThenable(result) ? Promise.resolve(result).then(decided) : decided(result);
 }
 
@@ -90,13 +90,22 @@ function ended<T>(callback: unknown, next: () => T): Promise<T> | T {
 class ChannelProcess implements SystemTarget {
   readonly kind = "channel";
   debug: Debug | null = null;
+  readonly #told: ChannelTold;
   readonly #options: Options;
   readonly #socket: Socket;
   readonly #serializer: Serializer;
   readonly #route: Pid;
   readonly #routeMonitor: Ref;
 
-  constructor(options: Options, socket: Socket, serializer: Serializer, route: Pid, routeMonitor: Ref) {
+  constructor(
+    told: ChannelTold,
+    options: Options,
+    socket: Socket,
+    serializer: Serializer,
+    route: Pid,
+    routeMonitor: Ref,
+  ) {
+    this.#told = told;
     this.#options = options;
     this.#socket = socket;
     this.#serializer = serializer;
@@ -105,11 +114,17 @@ class ChannelProcess implements SystemTarget {
   }
 
   /** A frame of the client. */
-  data(raw: Encoded): void | PromiseLike<void> {
-    return this.debug === null ? this.#frame(raw) : watched(this, raw, raw, () => this.#frame(raw));
+  data(raw: Encoded, arrivedMs: number): void | PromiseLike<void> {
+    return this.debug === null
+      ? this.#frame(raw, arrivedMs)
+      : watched(this, raw, raw, () => this.#frame(raw, arrivedMs));
   }
 
-  #frame(raw: Encoded): void | PromiseLike<void> {
+  get timesData(): boolean {
+    return spans.handleIn.isWatched;
+  }
+
+  #frame(raw: Encoded, arrivedMs: number): void | PromiseLike<void> {
     let message: Message;
     try {
       message = this.#serializer.decode(raw);
@@ -124,7 +139,10 @@ class ChannelProcess implements SystemTarget {
     const event = String(message.event);
     const handler = clause("handleIn", this.#options.handleIn, event, this.#socket);
     Socket.setRef(this.#socket, message.ref);
-    const result = handler(message.payload, this.#socket);
+    const told = this.#told;
+    const result = told.tellsIn
+      ? told.handleIn(handler, event, message, arrivedMs === 0 ? undefined : now() - arrivedMs)
+      : handler(message.payload, this.#socket);
     return isThenable(result)
       ? Promise.resolve(result).then((settled) => this.#handledIn(message, settled))
       : this.#handledIn(message, result);
@@ -150,10 +168,14 @@ class ChannelProcess implements SystemTarget {
     if (isSystem(message)) return handleSystem(this, message);
     if (isBroadcast(message) && message.topic === socket.topic) {
       const { event, payload } = message;
-      return this.#after(clause("handleOut", options.handleOut, event, socket)(payload, socket), `handleOut.${event}`);
+      const handler = clause("handleOut", options.handleOut, event, socket);
+      const told = spans.handleOut.isWatched;
+      const result = told ? this.#told.handleOut(handler, event, payload) : handler(payload, socket);
+      return this.#after(result, `handleOut.${event}`);
     }
     if (options.handleInfo === undefined) return; // as in Phoenix, which logs it; a trace belongs to the observer here
-    return this.#after(options.handleInfo(message, socket), "handleInfo");
+    const told = spans.handleInfo.isWatched;
+    return this.#after(told ? this.#told.handleInfo(message) : options.handleInfo(message, socket), "handleInfo");
   }
 
   /** What is the channel's own; not what it is made of. */
@@ -177,7 +199,7 @@ class ChannelProcess implements SystemTarget {
   }
 
   terminate(reason: ExitReason): ExitReason | PromiseLike<ExitReason> {
-    return ended(this.#options.terminate?.(reason, this.#socket), () => reason);
+    return ended(this.#told.terminate(reason), () => reason);
   }
 
   #handledIn(message: Message, result: unknown): void {

@@ -21,6 +21,7 @@ import type { From } from "../core/messages.js";
 import type { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
 import type { Behaviour, Definition } from "../runtime/process.js";
 import { bootChannel } from "./channel-process.js";
+import { checkLogLevel, type LogLevel } from "./log.js";
 import type { Status } from "./protocol.js";
 import type { JoinRequest } from "./requests.js";
 import type { Socket } from "./socket.js";
@@ -68,6 +69,13 @@ export interface ChannelOptions<A extends object> {
   readonly handleCast?: Readonly<Record<string, OutHandler<A>>>;
   /** Runs when the channel ends by itself, by a crash, or because its client is gone; not when it is killed. */
   terminate?(reason: ExitReason, socket: Socket<A>): MaybePromise<void>;
+  /**
+   * Level at which joins are logged, `false`: never. Heard if `reportLevel` lets it through. Phoenix's `log_join`.
+   * @defaultValue `"info"`
+   */
+  readonly logJoin?: LogLevel;
+  /** Level at which the client's events are logged, likewise. Phoenix's `log_handle_in`. @defaultValue `"debug"` */
+  readonly logHandleIn?: LogLevel;
 }
 
 export class Channel implements Definition<readonly [JoinRequest]> {
@@ -76,6 +84,8 @@ export class Channel implements Definition<readonly [JoinRequest]> {
   readonly options: ChannelOptions<Record<string, unknown>>;
 
   constructor(options: ChannelOptions<Record<string, unknown>>) {
+    checkLogLevel("logJoin", options.logJoin ?? false);
+    checkLogLevel("logHandleIn", options.logHandleIn ?? false);
     this.options = options;
   }
 
@@ -85,11 +95,15 @@ export class Channel implements Definition<readonly [JoinRequest]> {
   }
 
   boot(request: JoinRequest): Promise<Behaviour> | Behaviour {
-    return bootChannel(this.options, this.intercept, request);
+    return bootChannel(this, request);
   }
 }
 
-/** Defines a channel; `A` is the type of its assigns. */
+/**
+ * Defines a channel; `A` is the type of its assigns.
+ *
+ * @throws RuntimeError `badOption` for a level that is none.
+ */
 export function channel<A extends object = Record<string, unknown>>(options: ChannelOptions<A>): Channel {
   return new Channel(options as unknown as ChannelOptions<Record<string, unknown>>); // see Channel.options
 }

@@ -9,6 +9,7 @@ import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
+import type { FilterParameters } from "./filter-parameters.js";
 import { Join } from "./join.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
 import type { RouteManifest, SocketManifest } from "./requests.js";
@@ -69,6 +70,11 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     this.#routes = setup.routes;
     this.#port = setup.openPort(this, `connection ${setup.id ?? ""}`.trimEnd());
     if (this.id !== null) this.topics.add(this.id, this);
+  }
+
+  /** What of the client's messages is kept out of the log. */
+  get filter(): FilterParameters {
+    return this.#manifest.filter;
   }
 
   get pid(): Pid {

@@ -22,7 +22,8 @@ import type { Plain, Subscriber } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import type { Connection } from "./connection.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
-import type { RouteManifest, RouteMessage } from "./requests.js";
+import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
+import { sharedNowMs } from "./telemetry.js";
 import type { SharedMessage } from "./transport.js";
 
 /** Broadcasts kept for a channel whose join is not decided yet; then the oldest are dropped. */
@@ -72,7 +73,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** Starts the channel; `false` if no scheduler can take it now. */
   start(frame: Encoded): boolean {
-    const { serializer, id, assigns, pid, transport } = this.#connection;
+    const { serializer, id, assigns, pid, transport, filter } = this.#connection;
     const request = {
       frame,
       vsn: serializer.vsn,
@@ -81,7 +82,9 @@ export class Join implements PortHandler, Subscriber {
       transport: transport.name,
       id,
       assigns: { ...assigns, ...this.#route.assigns },
-    };
+      sentMs: sharedNowMs(),
+      filter,
+    } satisfies JoinRequest;
     const { beside } = this.#connection;
     const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`, beside);
     if (spawned === undefined) return false;

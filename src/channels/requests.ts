@@ -1,5 +1,6 @@
 /** What connections and channels tell each other, as plain data: the shapes of their messages across threads. */
 import type { Pid } from "../core/pid.js";
+import type { FilterParameters } from "./filter-parameters.js";
 import type { Encoded } from "./protocol.js";
 import type { Refusal } from "./transport.js";
 
@@ -17,6 +18,10 @@ export interface JoinRequest {
   /** The socket's id. */
   readonly id: string | null;
   readonly assigns: Readonly<Record<string, unknown>>;
+  /** When it was sent, for telemetry; see `sharedNowMs`. */
+  readonly sentMs: number;
+  /** What of the client's messages is kept out of the log. */
+  readonly filter: FilterParameters;
 }
 
 /** From a channel to its route. What is for the client's eyes travels as data, in the same stream. */
@@ -34,6 +39,11 @@ export type RouteMessage =
 export interface ConnectCall {
   readonly params: { readonly [key: string]: unknown };
   readonly info: unknown;
+  readonly transport: string;
+  readonly vsn: string;
+  /** As in {@link JoinRequest}. */
+  readonly sentMs: number;
+  readonly filter: FilterParameters;
 }
 
 export type ConnectAnswer =
@@ -59,4 +69,6 @@ export interface SocketManifest {
   readonly socket: string;
   readonly routes: readonly RouteManifest[];
   readonly maxChannels: number;
+  /** Of its application. */
+  readonly filter: FilterParameters;
 }

@@ -5,12 +5,13 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import { broadcastEncoded } from "../pubsub/pubsub.js";
-import { send, sendData } from "../runtime/process.js";
+import { self, send, sendData } from "../runtime/process.js";
 import { serializerFor } from "./choose-serializer.js";
 import { broadcastPayload } from "./payload.js";
 import type { Json, Status } from "./protocol.js";
 import { DRAIN, type JoinRequest } from "./requests.js";
 import type { Serializer } from "./serializer.js";
+import { spans } from "./telemetry.js";
 
 /** Names one message of a client, to be answered later with {@link socketReply}, from any process. Plain data. */
 export interface SocketRef {
@@ -75,6 +76,14 @@ export class Socket<Assigns extends object = Record<string, unknown>> {
    */
   push(event: string, payload: unknown = {}): void {
     this.#mustBeJoined("push");
+    if (!spans.push.isWatched) return this.#push(event, payload);
+    const { topic, joinRef, transport } = this;
+    const socket = this as unknown as Socket; // erased: telemetry knows nobody's assigns
+    const metadata = { pid: self(), topic, joinRef, transport, socket, event, payload };
+    spans.push.run(metadata, {}, () => this.#push(event, payload));
+  }
+
+  #push(event: string, payload: unknown): void {
     sendData(this.#route, this.#serializer.encodePush(this.joinRef, this.topic, event, payload));
   }
 
@@ -139,22 +148,32 @@ export function socketReply(to: SocketRef, status: Status, response: unknown = {
  * @throws RuntimeError `badPayload` if the payload is no object or bytes, or has no JSON; then nothing was sent.
  */
 export function broadcast(topic: string, event: string, payload: unknown = {}): void {
-  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), false);
+  publish(topic, event, payload, false, true);
 }
 
 /** {@link broadcast} to all but the calling process (and its client, if it is a channel on that topic). */
 export function broadcastFrom(topic: string, event: string, payload: unknown = {}): void {
-  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), true);
+  publish(topic, event, payload, true, true);
 }
 
 /** {@link broadcast} to this node only: all threads of this runtime, and no adapter. Phoenix's `Endpoint.local_broadcast`. */
 export function localBroadcast(topic: string, event: string, payload: unknown = {}): void {
-  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), false, false);
+  publish(topic, event, payload, false, false);
 }
 
 /** {@link localBroadcast} to all but the calling process. */
 export function localBroadcastFrom(topic: string, event: string, payload: unknown = {}): void {
-  broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), true, false);
+  publish(topic, event, payload, true, false);
+}
+
+/** @param others - Whether other nodes get it, too. */
+function publish(topic: string, event: string, payload: unknown, fromSelf: boolean, others: boolean): void {
+  if (!spans.broadcast.isWatched) {
+    return broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others);
+  }
+  spans.broadcast.run({ pid: self(), topic, event, payload }, {}, () =>
+    broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others),
+  );
 }
 
 /** Closes every connection whose socket has this id, with code 1001. */

@@ -14,10 +14,13 @@
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Failure, Ok, ok } from "../otp/results.js";
-import { type Behaviour, type Definition, parent, send } from "../runtime/process.js";
+import { type Behaviour, type Definition, keyOf, parent, type ReportLevel, self, send } from "../runtime/process.js";
 import type { Channel, MaybePromise } from "./channel.js";
+import { type FilterParameters, filterParameters } from "./filter-parameters.js";
+import { checkLogLevel, durationText, heardLevel, type LogLevel, log } from "./log.js";
 import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
 import { resolveRoutes } from "./route.js";
+import { type ConnectMetadata, sharedNowMs, spans } from "./telemetry.js";
 import type { ConnectInfo, Refusal } from "./transport.js";
 
 /** Channels a client may have joined over one connection, as in Phoenix. */
@@ -53,6 +56,11 @@ export interface SocketOptions {
   refusal?(reason: unknown): MaybePromise<Refusal>;
   /** Topic pattern (`"room:lobby"`, `"room:*"`) → channel; the first match in this order wins. */
   readonly channels: Readonly<Record<string, Channel | ChannelRoute>>;
+  /**
+   * Level at which connects are logged, `false`: never. Heard if `reportLevel` lets it through. Phoenix's `log`.
+   * @defaultValue `"info"`
+   */
+  readonly log?: LogLevel;
   /** Channels a client may have joined over one connection; one more is refused. @defaultValue 100 */
   readonly maxChannels?: number;
 }
@@ -62,14 +70,15 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
   readonly options: SocketOptions;
 
   constructor(options: SocketOptions) {
+    checkLogLevel("log", options.log ?? false);
     this.options = options;
   }
 
   /** Runs `connect` and answers the connection, its parent. */
-  async boot({ params, info }: ConnectCall): Promise<Behaviour> {
-    const { connect, refusal } = this.options;
-    // The endpoint sends what its transports have read from the request.
-    const result: unknown = connect === undefined ? ok() : await connect(params as ConnectParams, info as ConnectInfo);
+  async boot(call: ConnectCall): Promise<Behaviour> {
+    const { refusal } = this.options;
+    const level = heardLevel(this.options.log ?? "info");
+    const result = await (spans.connect.isWatched || level !== null ? this.#told(call, level) : this.#connect(call));
     if (result instanceof Failure) {
       const { reason } = result;
       answer(["refused", reason === undefined || refusal === undefined ? null : await refusal(reason)]);
@@ -79,19 +88,42 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     return { handle: () => {}, done: Promise.resolve() }; // it has done its work
   }
 
+  #connect({ params, info }: ConnectCall): unknown {
+    // The endpoint sends what its transports have read from the request.
+    return this.options.connect === undefined
+      ? ok()
+      : this.options.connect(params as ConnectParams, info as ConnectInfo);
+  }
+
+  /** Runs `connect` for people who listen: telemetry, and the log if `level` is heard. */
+  #told(call: ConnectCall, level: ReportLevel | null): unknown {
+    const { transport, vsn, params, info: connectInfo } = call;
+    const userSocket = keyOf(this as Definition);
+    const metadata: ConnectMetadata = { pid: self(), userSocket, transport, vsn, params, connectInfo };
+    const work = (): unknown => this.#connect(call);
+    return spans.connect.run(metadata, { queueMs: sharedNowMs() - call.sentMs }, work, (result, durationMs) => {
+      if (result instanceof Ok) metadata.result = "ok";
+      else if (result instanceof Failure) metadata.result = "error";
+      if (level === null || metadata.result === undefined) return;
+      const how = metadata.result === "ok" ? "CONNECTED TO" : "REFUSED CONNECTION TO";
+      const shown = { transport, serializer: vsn, params: filterParameters(params, call.filter) };
+      log(level, `${how} ${userSocket} in ${durationText(durationMs)}`, shown);
+    });
+  }
+
   /** The socket in plain data, for the I/O thread. */
-  describe(keyOf: (definition: Definition) => string): SocketManifest {
+  describe(keyOf: (definition: Definition) => string, filter: FilterParameters): SocketManifest {
     const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => {
       const { channel, assigns = {} } = "channel" in target ? target : { channel: target };
       return { pattern, channel: keyOf(channel as Definition), intercept: channel.intercept, assigns };
     });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
     checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
-    return { socket: keyOf(this as Definition), routes, maxChannels };
+    return { socket: keyOf(this as Definition), routes, maxChannels, filter };
   }
 }
 
-/** Defines a socket. */
+/** Defines a socket. @throws RuntimeError `badOption` for a `log` that is no level. */
 export function socket(options: SocketOptions): UserSocket {
   return new UserSocket(options);
 }

@@ -5,6 +5,11 @@
 
 import { describeVersions, type VersionChoice, type VersionManifest } from "../channels/choose-serializer.js";
 import type { CustomSerializer } from "../channels/custom-serializer.js";
+import {
+  checkFilterParameters,
+  DEFAULT_FILTER_PARAMETERS,
+  type FilterParameters,
+} from "../channels/filter-parameters.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -111,6 +116,12 @@ export interface ApplicationOptions<S = undefined>
   readonly restart?: RestartType;
   /** Mount path → socket, or socket with options. */
   readonly sockets?: Readonly<Record<string, UserSocket | Mount>>;
+  /**
+   * What of the clients' messages is kept out of the log, for all its sockets: values whose key contains one of these terms,
+   * at any depth. `{ keep: ["id"] }`: all values but those of these keys. Phoenix's `filter_parameters`.
+   * @defaultValue `["password", "token"]`
+   */
+  readonly filterParameters?: FilterParameters;
   /** Children of the application's supervisor, started in this order before the first client is let in. */
   readonly children?: readonly ChildSpecInput[];
 }
@@ -153,6 +164,7 @@ export class Application {
   /** The serializers of its mounts: here they are found by name, as definitions are. */
   readonly serializers: readonly CustomSerializer[];
   readonly callbacks: Readonly<Partial<Record<CallbackName, CallbackProcess>>>;
+  readonly #filter: FilterParameters;
   readonly #restart: RestartType;
   readonly #flags: Omit<SupervisorOptions, "children">;
   readonly #dependencies: readonly Dependency[];
@@ -164,6 +176,7 @@ export class Application {
       dependencies = [],
       sockets,
       children,
+      filterParameters = DEFAULT_FILTER_PARAMETERS,
       ...rest
     } = options;
     const { start, prepStop, stop, ...flags } = rest;
@@ -196,6 +209,7 @@ export class Application {
         return [[callback, new CallbackProcess(run as (state: unknown) => unknown)]]; // each takes the state or nothing
       }),
     );
+    this.#filter = checkFilterParameters(filterParameters);
     this.#restart = restart;
     this.#flags = flags;
     this.#dependencies = dependencies;
@@ -222,7 +236,7 @@ export class Application {
       const longpoll = mount.longpoll === true ? {} : (mount.longpoll ?? false);
       if (!path.startsWith("/")) throw bad(`bad socket path "${path}": it must begin with a slash`);
       const described = { websocket: describe(websocket, keyOf), longpoll: describe(longpoll, keyOf) };
-      return { path, socket: socket.describe(keyOf), ...described, checkOrigin, authToken, connectInfo };
+      return { path, socket: socket.describe(keyOf, this.#filter), ...described, checkOrigin, authToken, connectInfo };
     });
     const children = this.children.map((child) => {
       const { definition } = child.start;

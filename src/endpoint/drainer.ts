@@ -5,6 +5,8 @@
  *
  * @see https://hexdocs.pm/phoenix/Phoenix.Endpoint.html#socket/3-common-configuration (drainer)
  */
+import { checkLogLevel, type LogLevel } from "../channels/log.js";
+import { spans } from "../channels/telemetry.js";
 import type { Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -20,6 +22,8 @@ export interface DrainerOptions {
   readonly jitter?: number;
   /** Milliseconds all of it may take; what is left then is closed at once, and not waited for. @defaultValue 30000 */
   readonly timeoutMs?: number;
+  /** Level at which each batch is logged, `false`: never. Heard if `reportLevel` lets it through. @defaultValue `"info"` */
+  readonly log?: LogLevel;
 }
 
 /** The longest delay Node.js timers take. */
@@ -27,7 +31,7 @@ const MAX_DELAY_MS = 2_147_483_647;
 
 /** @throws RuntimeError `badOption` */
 export function resolveDrainerOptions(options: DrainerOptions): Required<DrainerOptions> {
-  const { batchSize = 10_000, batchIntervalMs = 2000, jitter = 0.25, timeoutMs = 30_000 } = options;
+  const { batchSize = 10_000, batchIntervalMs = 2000, jitter = 0.25, timeoutMs = 30_000, log = "info" } = options;
   checkInteger("drainer.batchSize", batchSize, 1, Number.MAX_SAFE_INTEGER);
   checkInteger("drainer.batchIntervalMs", batchIntervalMs, 0, MAX_DELAY_MS);
   checkInteger("drainer.timeoutMs", timeoutMs, 0, MAX_DELAY_MS);
@@ -37,7 +41,7 @@ export function resolveDrainerOptions(options: DrainerOptions): Required<Drainer
       `bad drainer.jitter ${String(jitter)}: allowed are numbers from 0 to 1`,
     );
   }
-  return { batchSize, batchIntervalMs, jitter, timeoutMs };
+  return { batchSize, batchIntervalMs, jitter, timeoutMs, log: checkLogLevel("drainer.log", log) };
 }
 
 /** Connections that are closed together, so many milliseconds after the drain began. */
@@ -81,14 +85,25 @@ export async function drain({ connections, options, openPort }: DrainSetup): Pro
   );
   const beganMs = performance.now();
   const leftMs = (untilMs: number): number => Math.max(0, untilMs - (performance.now() - beganMs));
-  for (const { atMs, from, to } of batches) {
-    if (from > 0) await new Promise((resolve) => setTimeout(resolve, leftMs(atMs)));
+  const close = ({ from, to }: Batch): void => {
     for (const connection of connections.slice(from, to)) {
       for (const channel of connection.drain()) {
         watch.monitor(channel);
         waitingFor++;
       }
     }
+  };
+  const total = connections.length;
+  const { batchIntervalMs: intervalMs, log } = options;
+  for (const [at, batch] of batches.entries()) {
+    if (at > 0) await new Promise((resolve) => setTimeout(resolve, leftMs(batch.atMs)));
+    const count = batch.to - batch.from;
+    const [index, rounds] = [at + 1, batches.length];
+    if (log !== false) {
+      watch.log(log, `DRAINING ${count} of ${total} connections every ${intervalMs}ms - round ${index} of ${rounds}`);
+    }
+    if (spans.drain.isWatched) spans.drain.run({ intervalMs }, { count, total, index, rounds }, () => close(batch));
+    else close(batch);
   }
   if (waitingFor > 0) {
     await new Promise<void>((resolve) => {

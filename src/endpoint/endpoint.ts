@@ -80,7 +80,7 @@ export class Endpoint {
         ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
-        acceptor: new SocketAcceptor({ manifest: socket, topics, openPort, ...chosen }),
+        acceptor: new SocketAcceptor({ manifest: socket, transport: "websocket", topics, openPort, ...chosen }),
         websockets: new WebSocketMount(websocket, afterTurn),
       };
     });

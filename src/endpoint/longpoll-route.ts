@@ -37,7 +37,10 @@ export class LongPollRoute {
     this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
     this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
     const chosen = serializers === null ? {} : { serializers };
-    this.#acceptor = new SocketAcceptor({ manifest: manifest.socket, topics, openPort, ...chosen });
+    this.#acceptor = new SocketAcceptor({
+      ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort },
+      ...chosen,
+    });
     this.mount = new LongPollMount(longpoll, afterTurn);
     this.#manifest = manifest;
     this.#publicHost = host;

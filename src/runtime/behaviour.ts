@@ -14,8 +14,14 @@ export interface Behaviour {
    * `handle_continue` out of `init` runs here.
    */
   started?(): void | PromiseLike<void>;
-  /** Handles raw data from a port (see {@link PortHandler}): text or bytes, kept apart from messages so none is mistaken. */
-  data?(data: string | Uint8Array): void | PromiseLike<void>;
+  /**
+   * Handles raw data from a port (see {@link PortHandler}): text or bytes, kept apart from messages so none is mistaken.
+   *
+   * @param arrivedMs - When it came into the mailbox, if {@link timesData} held then; else 0.
+   */
+  data?(data: string | Uint8Array, arrivedMs: number): void | PromiseLike<void>;
+  /** Whether it wants to know when data arrived: a look at the clock for each. */
+  readonly timesData?: boolean;
   /**
    * The process's last word, asked once when it ends by something thrown: an error, a rejection, a stray error, or
    * `exit(reason)`, which is how a behaviour stops itself. Answers the reason to end with. Not asked on exit signals:

@@ -33,7 +33,7 @@ export function formatReport(report: Report, options: FormatOptions = {}): strin
   const { colour = false } = options;
   const time = new Date(report.timeMs).toISOString().slice(11, 23);
   const [headline, lines] = content(report);
-  const code = { error: 31, notice: 33, info: 32 }[levelOf(report)];
+  const code = { error: 31, warning: 33, notice: 33, info: 32, debug: 36 }[levelOf(report)];
   const paint = (text: string, sgr: number): string => (colour ? `\u001b[${sgr}m${text}\u001b[39m` : text);
   return [
     `${paint(`[joist] ${time}`, 90)} ${paint(headline, code)}`,
@@ -67,6 +67,8 @@ function content(report: Report): Content {
     }
     case "trace":
       return [`*DBG* ${report.name ?? report.label} ${report.pid} ${report.text}`, []];
+    case "log":
+      return [report.text, Object.entries(report.details).map(([name, value]) => [name, show(value)] as const)];
     case "notice":
       return [report.message, []];
     case "left_out":

@@ -10,6 +10,7 @@ import type { Definition, PortHandler } from "./behaviour.js";
 import type { ProcessRecord } from "./process-record.js";
 import { forgetRegistry } from "./registering.js";
 import type { Registrations } from "./registrations.js";
+import type { ReportLevel } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
 
 export class Port {
@@ -90,6 +91,12 @@ export class Port {
   /** Tells people something that is worth a line. */
   notice(message: string): void {
     this.#scheduler.report({ tag: "notice", message });
+  }
+
+  /** Writes a line to the log, if `level` is heard. */
+  log(level: ReportLevel, text: string): void {
+    const { pid, label } = this.#record;
+    this.#scheduler.report({ tag: "log", level, text, details: {}, pid, label, name: null });
   }
 
   /** Runs `action` once when what the event loop does now is over. */

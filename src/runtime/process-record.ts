@@ -31,9 +31,12 @@ export interface Monitor {
 /** Raw data in a mailbox, told apart from messages by its class. Never leaves the thread in this form. */
 export class Data {
   readonly data: string | Uint8Array;
+  /** By the thread's clock; 0 if nobody wants to know. */
+  readonly arrivedMs: number;
 
-  constructor(data: string | Uint8Array) {
+  constructor(data: string | Uint8Array, arrivedMs: number) {
     this.data = data;
+    this.arrivedMs = arrivedMs;
   }
 }
 

@@ -18,7 +18,7 @@ import type { ProcessInfo } from "./info.js";
 import { find, lookUp } from "./naming.js";
 import { mainService, servicePeers } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
-import type { OwnReport, ReportBody } from "./report.js";
+import type { OwnReport, ReportBody, ReportLevel } from "./report.js";
 import { openRequest } from "./requests.js";
 import { checkDelay } from "./timers.js";
 import { Op } from "./wire.js";
@@ -218,6 +218,11 @@ export function report(body: OwnReport): void {
   scheduler.report({ ...body, pid, label, name } as ReportBody); // an own report and who it is of
 }
 
+/** Whether reports of this level are heard; the level is the runtime's, and does not change. */
+export function isHeard(level: ReportLevel): boolean {
+  return current().scheduler.reports.isHeard(level);
+}
+
 /** How many schedulers run now: how much can happen at the same instant. Elixir's `System.schedulers_online/0`. */
 export function schedulersOnline(): number {
   const { cells } = current().scheduler;
@@ -299,7 +304,14 @@ export {
   unregisterKey,
 } from "./registering.js";
 export type { Registration, RunningRegistry } from "./registrations.js";
-export type { OwnReport, ReportedChild, SupervisorDecision } from "./report.js";
+export {
+  isReportLevel,
+  type OwnReport,
+  REPORT_LEVELS,
+  type ReportedChild,
+  type ReportLevel,
+  type SupervisorDecision,
+} from "./report.js";
 export { ask, awaitReply, closeRequest, openRequest, type Request, replyTo, within } from "./requests.js";
 export {
   acknowledge,

@@ -9,8 +9,12 @@ import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 
 /** How much a report matters, the most first. A progress report is `info`, as in OTP, and so not heard by default. */
-export const REPORT_LEVELS = ["error", "notice", "info"] as const;
+export const REPORT_LEVELS = ["error", "warning", "notice", "info", "debug"] as const;
 export type ReportLevel = (typeof REPORT_LEVELS)[number];
+
+export function isReportLevel(value: unknown): value is ReportLevel {
+  return (REPORT_LEVELS as readonly unknown[]).includes(value);
+}
 
 /** A process ended by something thrown that is no normal end. */
 export interface CrashReport {
@@ -127,6 +131,21 @@ export interface TraceReport {
   readonly text: string;
 }
 
+/** What channels and sockets log: a client connects, joins, sends a message. Each has its own level. */
+export interface LogReport {
+  readonly tag: "log";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly pid: Pid;
+  readonly label: string;
+  readonly name: string | null;
+  readonly level: ReportLevel;
+  /** One line, in Phoenix's words: `JOINED room:lobby in 5ms`. */
+  readonly text: string;
+  /** What belongs to it, by name: bounded plain data, with secrets filtered out. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** Something else worth a line. */
 export interface NoticeReport {
   readonly tag: "notice";
@@ -151,6 +170,7 @@ export type Report =
   | ProgressReport
   | ThreadReport
   | TraceReport
+  | LogReport
   | NoticeReport
   | LeftOutReport;
 
@@ -160,13 +180,13 @@ export type ReportBody = WithoutTime<Report>;
 
 type WithoutProcess<R> = R extends Report ? Omit<R, "timeMs" | "pid" | "label" | "name"> : never;
 /** What a process reports about itself or its children: who it is is added. */
-export type OwnReport = WithoutProcess<SupervisorReport | ProgressReport | TraceReport>;
+export type OwnReport = WithoutProcess<SupervisorReport | ProgressReport | TraceReport | LogReport>;
 
 /** Takes reports; must not throw. The default prints them to standard error. */
 export type Reporter = (report: Report) => void;
 
 /** How much a report matters; by this it is heard or not, see `reportLevel`. */
-export function levelOf(report: Pick<Report, "tag">): ReportLevel {
+export function levelOf(report: Pick<Report, "tag"> & { readonly level?: ReportLevel }): ReportLevel {
   switch (report.tag) {
     case "crash":
     case "supervisor":
@@ -174,6 +194,8 @@ export function levelOf(report: Pick<Report, "tag">): ReportLevel {
       return "error";
     case "progress":
       return "info";
+    case "log":
+      return report.level ?? "info";
     case "trace":
     case "notice":
     case "left_out":

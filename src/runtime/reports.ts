@@ -55,12 +55,13 @@ export class Reports {
   }
 
   send(body: ReportBody): void {
-    if (this.#isWanted(body.tag)) this.pass({ timeMs: Date.now(), ...bounded(body) } as Report); // a body and its time
+    if (this.#isWanted(body.tag, levelOf(body))) this.pass({ timeMs: Date.now(), ...bounded(body) } as Report); // a body and its time
   }
 
   /** Reports the end of a process; what describes it is gathered only if the report is wanted. */
   crash(record: ProcessRecord, reason: unknown): void {
-    if (this.#isWanted("crash")) this.pass({ timeMs: Date.now(), ...bounded(crashReport(record, reason)) } as Report);
+    if (this.#isWanted("crash", "error"))
+      this.pass({ timeMs: Date.now(), ...bounded(crashReport(record, reason)) } as Report);
   }
 
   /** Hands a finished report on. */
@@ -72,9 +73,14 @@ export class Reports {
     }
   }
 
-  #isWanted(tag: Report["tag"]): boolean {
-    const { level, maxPerSecond } = this.#reporting;
-    if (REPORT_LEVELS.indexOf(levelOf({ tag })) > REPORT_LEVELS.indexOf(level)) return false;
+  /** Whether reports of this level are heard at all. */
+  isHeard(level: ReportLevel): boolean {
+    return REPORT_LEVELS.indexOf(level) <= REPORT_LEVELS.indexOf(this.#reporting.level);
+  }
+
+  #isWanted(tag: Report["tag"], level: ReportLevel): boolean {
+    const { maxPerSecond } = this.#reporting;
+    if (!this.isHeard(level)) return false;
     const nowMs = this.#clock.now();
     let window = this.#windows.get(tag);
     if (window === undefined) {

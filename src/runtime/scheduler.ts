@@ -163,8 +163,9 @@ export class Scheduler {
   deliverData(to: Pid, data: string | Uint8Array): void {
     const record = this.processes.get(to);
     if (record === undefined) this.signals.waitsForBirth(to, Op.data, data);
-    else if (record.port === null) this.deliver(record, new Data(data));
-    else {
+    else if (record.port === null) {
+      this.deliver(record, new Data(data, record.behaviour?.timesData ? this.clock.now() : 0));
+    } else {
       try {
         record.port.data?.(data);
       } catch (error) {
@@ -230,7 +231,8 @@ export class Scheduler {
         message = record.mailbox.shift();
         record.handled++;
         const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
-        const held = message instanceof Data ? behaviour.data?.(message.data) : behaviour.handle(message);
+        const held =
+          message instanceof Data ? behaviour.data?.(message.data, message.arrivedMs) : behaviour.handle(message);
         if (held !== undefined) return this.#hold(record, held, message);
         if (budget % MESSAGES_PER_CLOCK_LOOK === 0 && this.#turns.isOver()) return;
       }
