@@ -61,6 +61,7 @@ export {
 } from "./core/messages.js";
 export type { Pid } from "./core/pid.js";
 export type { Ref } from "./core/ref.js";
+export type { ShownStatus } from "./core/shown-status.js";
 export type { Destination, Name, Via } from "./core/via.js";
 // The application
 export {
@@ -82,6 +83,7 @@ export { type DynamicSupervisor, dynamicSupervisor } from "./otp/dynamic-supervi
 export { type GenServer, genServer } from "./otp/gen-server.js";
 export { call, cast, stopServer } from "./otp/gen-server-calls.js";
 export { abcast, type MultiCallResult, multiCall } from "./otp/gen-server-many.js";
+export type { ServerStatus } from "./otp/gen-server-results.js";
 export { type OffloadOptions, offload } from "./otp/offload.js";
 export type { OffloadPoolOptions } from "./otp/offload-options.js";
 export { type PartitionSupervisor, partition, partitionSupervisor, partitions } from "./otp/partition-supervisor.js";
@@ -106,6 +108,7 @@ export {
   keepState,
   keepStateAndData,
   type MachineInit,
+  type MachineStatus,
   nextState,
   repeatState,
   repeatStateAndData,

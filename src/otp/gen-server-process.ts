@@ -14,6 +14,7 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type From, isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
+import type { ShownStatus } from "../core/shown-status.js";
 import { isThenable } from "../core/thenable.js";
 import {
   type Behaviour,
@@ -38,6 +39,7 @@ import {
   type CastResult,
   type InitResult,
   type MaybeAsync,
+  type ServerStatus,
 } from "./gen-server-results.js";
 import { Failure, Ignore, type Next, NoReply, Ok, Reply, Stop } from "./results.js";
 import { initFail } from "./start.js";
@@ -52,6 +54,7 @@ export interface Callbacks<S> {
   readonly handleInfo: CastHandler<S> | undefined;
   readonly handleContinue: CastHandler<S> | undefined;
   readonly terminate: ((reason: ExitReason, state: S) => unknown) | undefined;
+  readonly formatStatus: ((status: ServerStatus<S>) => Partial<ShownStatus>) | undefined;
 }
 
 /** The first half of the exit reason after a bad return, OTP's. */
@@ -143,6 +146,10 @@ class ServerProcess<S> implements SystemTarget {
 
   state(): S {
     return this.#state;
+  }
+
+  get formatStatus(): ((status: ShownStatus) => Partial<ShownStatus>) | undefined {
+    return this.#callbacks.formatStatus as ((status: ShownStatus) => Partial<ShownStatus>) | undefined; // of `state()`, an S
   }
 
   replaceState(state: unknown): void {

@@ -1,4 +1,5 @@
 /** What the callbacks of a genServer may return, and how a call's reply type is read from it. */
+import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import type { Failure, Ignore, NoReply, Ok, Reply, Stop } from "./results.js";
 
@@ -50,3 +51,12 @@ type OrUnknown<T> = [T] extends [never] ? unknown : T;
 /** For the messages about bad returns. */
 export const ALLOWED_FROM_CALL = "reply(value, newState?, next?), noreply(newState?, next?), stop(reason, options?)";
 export const ALLOWED_FROM_CAST = "nothing, noreply(newState?, next?), stop(reason, { state }?)";
+
+/** What `formatStatus` is given of a server. */
+export interface ServerStatus<S> {
+  readonly state: S;
+  /** For a crash report: the message it was handling, as it came; not there if it was handling none. */
+  readonly message?: unknown;
+  /** For a crash report: what it ended with. */
+  readonly reason?: ExitReason;
+}

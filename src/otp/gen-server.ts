@@ -19,6 +19,7 @@
  * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html
  */
 import type { ExitReason } from "../core/exit-reason.js";
+import type { ShownStatus } from "../core/shown-status.js";
 import type { Destination } from "../core/via.js";
 import type { Definition } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
@@ -34,6 +35,7 @@ import type {
   InitResult,
   MaybeAsync,
   ReplyOf,
+  ServerStatus,
 } from "./gen-server-results.js";
 import { type StartLinkOptions, type StartResult, startProcess } from "./start.js";
 
@@ -56,6 +58,14 @@ export interface GenServerOptions<A, S, Calls, Casts> {
    * its parent's. What it throws becomes the exit reason.
    */
   readonly terminate?: (reason: ExitReason, state: S) => unknown;
+  /**
+   * What crash reports and `sys.getStatus` show, to keep secrets out: what it returns stands in place of what it is given, the
+   * rest is shown as it is. Sync, and must change nothing; if it throws, state and message are withheld. `sys.getState`,
+   * `sys.trace` and `sys.log` are for whoever debugs, and show all. As OTP's `format_status/1`.
+   *
+   * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:format_status/1
+   */
+  formatStatus?(status: ServerStatus<S>): Partial<ShownStatus>;
 }
 
 /** The parameters of a start: `init`'s argument, left out if it takes none, and options. */
@@ -76,6 +86,7 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
       handleInfo: options.handleInfo,
       handleContinue: options.handleContinue,
       terminate: options.terminate,
+      formatStatus: options.formatStatus,
     };
   }
 

@@ -10,8 +10,9 @@
  * ```
  */
 import { isDeepStrictEqual } from "node:util";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
-import { isExit } from "../core/messages.js";
+import { type From, isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { isThenable } from "../core/thenable.js";
@@ -25,7 +26,7 @@ import {
   self,
   sendAfter,
 } from "../runtime/process.js";
-import { badReturn } from "./bad-return.js";
+import { badReturn, show } from "./bad-return.js";
 import { CALL, CAST, STOP } from "./gen-server-calls.js";
 import type { MaybeAsync } from "./gen-server-results.js";
 import { Failure, Ignore, Reply, Stop } from "./results.js";
@@ -38,16 +39,22 @@ import {
   ALLOWED_FROM_INIT,
   ALLOWED_RESULTS,
   KeepState,
+  type MachineStatus,
   NextState,
   RepeatState,
   StopAndReply,
 } from "./state-machine-results.js";
+import type { Debug } from "./sys-debug.js";
+import { handleSystem, isSystem, type SystemTarget, watched } from "./system.js";
+
+type FormatStatus = (status: MachineStatus<unknown, unknown>) => Partial<MachineStatus<unknown, unknown>>;
 
 /** What the process runs, of whatever states and data: its definition knows their types. */
 export interface Callbacks {
   readonly init: (arg: unknown) => MaybeAsync<unknown>;
   readonly clauses: Clauses;
   readonly terminate: ((reason: ExitReason, state: unknown, data: unknown) => unknown) | undefined;
+  readonly formatStatus: FormatStatus | undefined;
 }
 
 /** A machine may go on for ever with events of its own: so long, and then the other processes of the thread have a turn. */
@@ -80,7 +87,10 @@ function initialized(callbacks: Callbacks, result: unknown): Behaviour {
   return badReturn("bad_return_from_init", "init", result, ALLOWED_FROM_INIT);
 }
 
-class StateMachineProcess implements Behaviour {
+class StateMachineProcess implements SystemTarget {
+  readonly kind = "stateMachine";
+  debug: Debug | null = null;
+  readonly formatStatus: SystemTarget["formatStatus"];
   readonly #callbacks: Callbacks;
   readonly #parent: Pid | null = parent();
   readonly #engine = new Engine();
@@ -103,6 +113,7 @@ class StateMachineProcess implements Behaviour {
 
   constructor(callbacks: Callbacks, first: NextState) {
     this.#callbacks = callbacks;
+    this.formatStatus = callbacks.formatStatus && pairwise(callbacks.formatStatus);
     this.#state = first.state;
     this.#data = first.data;
     this.#first = first.actions;
@@ -117,7 +128,41 @@ class StateMachineProcess implements Behaviour {
   }
 
   handle(message: unknown): void | PromiseLike<void> {
+    if (this.debug === null) return this.take(message);
+    if (!(message instanceof Timeout)) return watched(this, message);
+    const event = this.#engine.due(message);
+    if (event === undefined) return;
+    const { type, name, content } = event;
+    return watched(this, message, { type, name, content }, () => this.#run(event));
+  }
+
+  take(message: unknown): void | PromiseLike<void> {
+    if (isSystem(message)) return handleSystem(this, message); // no event: timeouts go on
     return this.#run(this.#eventOf(message));
+  }
+
+  /** As OTP's sys shows it. */
+  state(): readonly [state: unknown, data: unknown] {
+    return [this.#state, this.#data];
+  }
+
+  /** As in OTP that is no change of state: nothing is entered, nothing retried, timeouts go on. */
+  replaceState(state: unknown): void {
+    if (!Array.isArray(state) || state.length !== 2) {
+      throw new RuntimeError(
+        ErrorCode.badArgument,
+        `not the state of a stateMachine: ${show(state)}; it is [state, data]`,
+      );
+    }
+    const problem = this.#callbacks.clauses.problem(state[0]);
+    if (problem !== undefined) {
+      throw new RuntimeError(ErrorCode.badArgument, problem);
+    }
+    [this.#state, this.#data] = state as [unknown, unknown];
+  }
+
+  isParentsEnd(message: unknown): boolean {
+    return isExit(message) && message.from === this.#parent;
   }
 
   terminate(reason: ExitReason): ExitReason | Promise<ExitReason> {
@@ -238,7 +283,7 @@ class StateMachineProcess implements Behaviour {
   #act(actions: NonNullable<Actions>, inEnter: boolean): void {
     for (const action of Array.isArray(actions) ? (actions as readonly unknown[]) : [actions as unknown]) {
       if (!isAction(action)) return this.#bad(BAD_ACTION, action, ALLOWED_ACTIONS);
-      if (action instanceof Reply) replyTo(action.first, action.second);
+      if (action instanceof Reply) this.#reply(action.first as From, action.second);
       else if (action instanceof SetTimeout) this.#timeouts.push(action);
       else if (action instanceof Postpone) {
         if (inEnter && action.postpone) return this.#bad(BAD_ENTER_ACTION, action, "all but postpone and nextEvent");
@@ -249,6 +294,11 @@ class StateMachineProcess implements Behaviour {
         this.#nextEvents.push(queuedEvent(type, name, content, from));
       }
     }
+  }
+
+  #reply(to: From, value: unknown): void {
+    replyTo(to, value);
+    if (this.debug !== null) this.debug.out(value, to.pid, [this.#nextState, this.#nextData]);
   }
 
   #complete(): void {
@@ -294,7 +344,7 @@ class StateMachineProcess implements Behaviour {
       if (!(reply instanceof Reply && isAction(reply))) {
         return this.#bad("bad_reply_action_from_state_function", reply, "reply(from, value)");
       }
-      replyTo(reply.first, reply.second);
+      this.#reply(reply.first as From, reply.second);
     }
     return this.#stop(result.reason, result.data);
   }
@@ -304,6 +354,17 @@ class StateMachineProcess implements Behaviour {
     const { type, name } = this.#event ?? { type: "start", name: undefined };
     return badReturn(tag, `the callback of ${type}${name === undefined ? "" : ` "${name}"`}`, value, allowed);
   }
+}
+
+/** A machine's `formatStatus` tells state and data apart; for the others they are one, a pair. */
+function pairwise(format: FormatStatus): NonNullable<SystemTarget["formatStatus"]> {
+  return ({ state: pair, ...rest }) => {
+    const [state, data] = pair as readonly [unknown, unknown]; // from `state()`
+    const changed = format({ ...rest, state, data });
+    if (typeof changed !== "object" || changed === null || isThenable(changed)) return changed; // not allowed, and so withheld
+    const { state: newState, data: newData, ...others } = { state, data, ...changed };
+    return { ...others, state: [newState, newData] };
+  };
 }
 
 /** States are compared by value, as Erlang's `=:=` does: a state may be any term. */

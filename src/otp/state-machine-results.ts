@@ -130,3 +130,13 @@ export const ALLOWED_RESULTS: string =
   "nextState(state, data?, actions?), keepState(data, actions?), keepStateAndData(actions?), repeatState(data, actions?), " +
   "repeatStateAndData(actions?), stop(reason, { data }?), stopAndReply(reason, replies, { data }?)";
 export const ALLOWED_FROM_INIT = "nextState(state, data, actions?), ignore(), stop(reason), error(reason)";
+
+/** What `formatStatus` is given of a machine. */
+export interface MachineStatus<S, D> {
+  readonly state: S;
+  readonly data: D;
+  /** For a crash report: the message it was handling, as it came; not there if it was handling none. */
+  readonly message?: unknown;
+  /** For a crash report: what it ended with. */
+  readonly reason?: ExitReason;
+}

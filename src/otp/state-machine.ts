@@ -51,7 +51,14 @@ import type { Reply } from "./results.js";
 import { type StartLinkOptions, type StartResult, startProcess } from "./start.js";
 import { Clauses, type EventTable, type HandleEvent, type StateFunction } from "./state-machine-clauses.js";
 import { bootMachine, type Callbacks } from "./state-machine-process.js";
-import type { KeepState, MachineInit, NextState, RepeatState, StopAndReply } from "./state-machine-results.js";
+import type {
+  KeepState,
+  MachineInit,
+  MachineStatus,
+  NextState,
+  RepeatState,
+  StopAndReply,
+} from "./state-machine-results.js";
 
 /** What a state is: one of the keys `N` of `states`; without those, what `init` is said to return. */
 type StateOf<I, N extends string> = string extends N ? NoInfer<I> : NoInfer<N>;
@@ -90,6 +97,14 @@ export interface StateMachineOptions<A, I, N extends string, D, States, Otherwis
    * its parent's. What it throws becomes the exit reason.
    */
   readonly terminate?: (reason: ExitReason, state: StateOf<I, N>, data: NoInfer<D>) => unknown;
+  /**
+   * What crash reports and `sys.getStatus` show, to keep secrets out: what it returns stands in place of what it is given, the
+   * rest is shown as it is. Sync, and must change nothing; if it throws, state, data and message are withheld. `sys.getState`,
+   * `sys.trace` and `sys.log` are for whoever debugs, and show all. As OTP's `format_status/1`.
+   *
+   * @see https://www.erlang.org/doc/apps/stdlib/gen_statem.html#c:format_status/1
+   */
+  formatStatus?(status: MachineStatus<StateOf<I, N>, NoInfer<D>>): Partial<MachineStatus<unknown, unknown>>;
 }
 
 /** The tables of all states, as a union. */
@@ -179,5 +194,6 @@ export function stateMachine<A, I, N extends string, D, States, Otherwise>(
     init: options.init as Callbacks["init"], // boot gets what start took, an A
     clauses: new Clauses(options.states as never, options.handleEvent as never, options.stateEnter === true),
     terminate: options.terminate as Callbacks["terminate"],
+    formatStatus: options.formatStatus as Callbacks["formatStatus"], // it gets what the machine has
   });
 }

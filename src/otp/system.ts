@@ -24,6 +24,7 @@ import { type ExitReason, formatReason, toExitReason } from "../core/exit-reason
 import { type Pid, threadOf } from "../core/pid.js";
 import { toPlain } from "../core/plain.js";
 import type { Ref } from "../core/ref.js";
+import { formattedStatus } from "../core/shown-status.js";
 import { isThenable } from "../core/thenable.js";
 import { type Behaviour, dictionary, parent, receive, replyTo, report, self } from "../runtime/process.js";
 import { STOP, type StopMessage } from "./gen-server-calls.js";
@@ -63,6 +64,7 @@ export interface Status {
   readonly debug: Debug["summary"];
   /** Its `dictionary()`, as pairs. */
   readonly dictionary: unknown;
+  /** As its `formatStatus` wants it seen, if it has one. A stateMachine: `[state, data]`. */
   readonly state: unknown;
 }
 
@@ -188,6 +190,8 @@ function replaceState(target: SystemTarget, [tag, change]: StateChange): unknown
 }
 
 function statusOf(target: SystemTarget, status: Status["status"]): Status {
+  const plain = { state: target.state() };
+  const { state } = target.formatStatus === undefined ? plain : formattedStatus(target.formatStatus, plain);
   return {
     pid: self(),
     kind: target.kind,
@@ -195,7 +199,7 @@ function statusOf(target: SystemTarget, status: Status["status"]): Status {
     parent: parent(),
     debug: (target.debug ?? new Debug()).summary,
     dictionary: toPlain([...dictionary()]),
-    state: toPlain(target.state()),
+    state: toPlain(state),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import type { ShownStatus } from "../core/shown-status.js";
 
 /** The inside of one running process. Created by {@link Definition.boot} in the process itself. */
 export interface Behaviour {
@@ -30,6 +31,8 @@ export interface Behaviour {
   terminate?(reason: ExitReason): ExitReason | PromiseLike<ExitReason>;
   /** Its state, for whoever looks at it: crash reports, `sys.getState`. */
   state?(): unknown;
+  /** What to show people of its state, message and reason, where that is not all of it; see `core/shown-status.ts`. */
+  readonly formatStatus?: ((status: ShownStatus) => Partial<ShownStatus>) | undefined;
   /** A process that is one long function: it lives until this settles, and takes its messages with `receive`. */
   readonly done?: PromiseLike<unknown>;
 }

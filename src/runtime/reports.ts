@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../core/clock.js";
 import { toPlain } from "../core/plain.js";
+import { formattedStatus, type ShownStatus } from "../core/shown-status.js";
 import { Data, type ProcessRecord } from "./process-record.js";
 import {
   type CrashReport,
@@ -106,8 +107,8 @@ export class Reports {
 }
 
 function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, "timeMs"> {
-  const { pid, label, name, origin, scheduler, handling, mailbox, handled } = record;
-  const state = stateOf(record);
+  const { pid, label, name, origin, scheduler, mailbox, handled } = record;
+  const { state, message, reason: shownReason } = shown(record, reason);
   return {
     tag: "crash",
     pid,
@@ -116,14 +117,23 @@ function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, 
     kind: origin?.kind ?? "port",
     definition: origin === null ? null : (scheduler.definitions.findKey(origin) ?? null),
     scheduler: scheduler.slot,
-    reason,
-    ...(handling === undefined ? {} : { message: handling instanceof Data ? handling.data : handling }),
+    reason: shownReason,
+    ...(message === undefined ? {} : { message }),
     ...(state === undefined ? {} : { state }),
     mailboxLength: mailbox.size,
     handled,
     links: [...(record.links ?? [])].slice(0, MAX_SHOWN_LINKS),
     ancestors: ancestorsOf(record),
   };
+}
+
+/** Its state, the message it was handling and the reason, as its own `formatStatus` wants them seen. */
+function shown(record: ProcessRecord, reason: unknown): ShownStatus {
+  const { handling, behaviour } = record;
+  const message = handling instanceof Data ? handling.data : handling;
+  const status = { state: stateOf(record), ...(message === undefined ? {} : { message }), reason };
+  const format = behaviour?.formatStatus;
+  return format === undefined ? status : formattedStatus(format, status);
 }
 
 function stateOf({ behaviour }: ProcessRecord): unknown {
