@@ -184,6 +184,7 @@ export {
   type ReportLevel,
   type SupervisorDecision,
   type SupervisorReport,
+  type ThreadDownCause,
   type ThreadReport,
   type TraceReport,
 } from "./runtime/report.js";

@@ -47,9 +47,10 @@ export async function runThread(): Promise<void> {
         return scheduler.connect(order.thread, new PortLink(order.port));
       case "down":
         scheduler.router.disconnect(order.thread);
-        return scheduler.signals.threadDown(order.thread);
+        return scheduler.signals.threadDown(order.thread, order.culprit);
     }
   });
+  scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
   tell({ tag: "ready", manifest: loaded.manifest });
 }
 
