@@ -101,10 +101,13 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
       largest = condemn("swollen", `${over}, and of all threads it holds the most, ${mib(heapBytes)}`);
     }
   }
-  if (grown !== undefined) {
-    verdicts.push(grown);
-    // Of two silent threads, what has grown may be the other's. It is judged by what it grows by from now on.
-    for (const [thread, watched] of next) next.set(thread, { ...watched, unaccountedBytes: unaccounted });
+  if (grown !== undefined) verdicts.push(grown);
+  // What a thread held that goes now is accounted for by nobody until it is gone: the silent ones have not grown by it. And of
+  // two silent threads, what has grown may be the other's: that one is judged by what grows from now on.
+  const left = verdicts.reduce((sum, { thread }) => sum + (look.threads.get(thread)?.heapBytes ?? 0), 0);
+  for (const [thread, watched] of left > 0 ? next : []) {
+    const base = grown === undefined ? watched.unaccountedBytes : unaccounted;
+    next.set(thread, { ...watched, unaccountedBytes: base + left });
   }
   // Only if that is likely to help: what is about to be freed is not waited for by freeing more, and if all threads together
   // hold little, it is something else that has grown.
