@@ -15,7 +15,16 @@ const support = join(root, "dist", "test", "support");
 const { deeds } = await import(pathToFileURL(join(support, "apps", "hostile.js")).href);
 const chosen = Object.keys(deeds).filter((deed) => filters.length === 0 || filters.some((part) => deed.includes(part)));
 
-const HEADS = ["What a channel does", "Replaced as", "Culprit", "phx_error after", "Rejoined after", "Others' slowest answer", "Peak RSS", "Harm beyond the thread"];
+const HEADS = [
+  "What a channel does",
+  "Replaced as",
+  "Culprit",
+  "phx_error after",
+  "Rejoined after",
+  "Others' slowest answer",
+  "Peak RSS",
+  "Harm beyond the thread",
+];
 console.log(`Node.js ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model.trim()}\n`);
 console.log(row(HEADS));
 console.log(row(HEADS.map(() => "---")));
