@@ -1,7 +1,12 @@
 /** What the watchdog decides, look by look. */
 import assert from "node:assert/strict";
+import { totalmem } from "node:os";
 import { test } from "node:test";
+import { getHeapStatistics } from "node:v8";
 import { makePid } from "../../src/core/pid.js";
+import { allocateShared } from "../../src/runtime/boot-scheduler.js";
+import { resolveRuntimeOptions } from "../../src/runtime/options.js";
+import { Cells } from "../../src/runtime/shared.js";
 import type { Vitals } from "../../src/runtime/vitals.js";
 import { beatMsOf, judge, type Look, type Memory, type WatchdogLimits } from "../../src/runtime/watchdog.js";
 
@@ -115,4 +120,35 @@ test("a thread beats ten times within maxBlockMs at least, and at every look at 
   const beat = (maxBlockMs: number, watchdogIntervalMs: number): number =>
     beatMsOf({ ...limits, maxBlockMs, watchdogIntervalMs });
   assert.deepEqual([beat(2000, 50), beat(100, 50), beat(0, 50), beat(5, 50), beat(60_000, 5000)], [50, 10, 50, 1, 100]);
+});
+
+test("a thread that was given up changes nothing for its successor", () => {
+  const shared = allocateShared(2);
+  const cells = new Cells(shared);
+  cells.setThread(1, 5);
+  cells.addLoad(1, 5, 3);
+  cells.setThread(1, undefined);
+  cells.setThread(1, 6);
+  cells.addLoad(1, 5, 9);
+  cells.addLoad(1, 6, 1);
+  cells.addLoad(1, 5, -4);
+  assert.equal(new Int32Array(shared.cells)[8 + 1], 1); // row 1, load
+});
+
+for (const [options, message] of [
+  [{ maxBlockMs: -1 }, "bad maxBlockMs -1: allowed are whole numbers from 0 to 2147483647"],
+  [{ maxHeapBytes: 1000 }, "bad maxHeapBytes 1000: allowed are whole numbers from 16777216 to 17592186044416"],
+  [{ maxRssBytes: Number.NaN }, "bad maxRssBytes NaN: allowed are whole numbers from 16777216 to 17592186044416"],
+  [{ watchdogIntervalMs: 0 }, "bad watchdogIntervalMs 0: allowed are whole numbers from 1 to 10000"],
+] as const) {
+  test(`options: ${message}`, () => {
+    assert.throws(() => resolveRuntimeOptions(options), { code: "JOIST_BAD_OPTION", message });
+  });
+}
+
+test("options: by default a thread may hold half of what V8 allows, and block for 2 s", () => {
+  const { maxBlockMs, maxHeapBytes, maxRssBytes, watchdogIntervalMs } = resolveRuntimeOptions({});
+  assert.deepEqual([maxBlockMs, watchdogIntervalMs], [2000, 50]);
+  assert.equal(maxHeapBytes, Math.floor(getHeapStatistics().heap_size_limit / 2));
+  assert.ok(maxRssBytes > 0 && maxRssBytes <= totalmem());
 });

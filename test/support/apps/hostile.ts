@@ -12,8 +12,8 @@ function forever(step: () => void): never {
 
 const kept: unknown[] = [];
 
-/** Ways to make a thread useless. All of them in a single callback that never returns, unless it says otherwise. */
-export const deeds = {
+/** Ways to hold a thread: all in a callback that does not return. */
+const blocks = {
   endless_loop: () => forever(() => {}),
   microtask_loop: async () => {
     for (;;) await null;
@@ -33,7 +33,10 @@ export const deeds = {
   },
   native_call: () => pbkdf2Sync("secret", "salt", 6_000_000, 64, "sha512"),
   atomics_wait: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+};
 
+/** Ways to fill it, in a callback that never returns, except for the last. */
+const leaks = {
   growing_map: () => {
     const map = new Map<number, object>();
     forever(() => map.set(map.size, { n: map.size }));
@@ -67,9 +70,14 @@ export const deeds = {
     };
     leak();
   },
-} satisfies Record<string, () => unknown>;
+};
+
+/** Ways to make a thread useless. */
+export const deeds = { ...blocks, ...leaks } satisfies Record<string, () => unknown>;
 
 export type Deed = keyof typeof deeds;
+
+export const isLeak = (deed: Deed): boolean => Object.hasOwn(leaks, deed);
 
 /** Registered, so that the runner can see that names and supervisors come through as well. */
 export const Counter = genServer({
