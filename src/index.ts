@@ -199,6 +199,7 @@ export {
   type ReportLevel,
   type SupervisorDecision,
   type SupervisorReport,
+  type ThreadDownCause,
   type ThreadReport,
   type TraceReport,
 } from "./runtime/report.js";

@@ -7,7 +7,7 @@
  *   connections ─── room:lobby, lab:a, lab:b, stats    one channel process per client and topic
  * ```
  *
- * The four events that break things are the point of this demo. A real application has none of them, on purpose at least.
+ * The events that break things are the point of this demo. A real application has none of them, on purpose at least.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -31,7 +31,7 @@ const MAX_NAME_LENGTH = 30;
 const MAX_BODY_LENGTH = 500;
 const MAX_HISTORY = 50;
 const MAX_ROOMS = 100;
-const LOOP_MS = 5000;
+const MIB = 2 ** 20;
 const REJECT_AFTER_MS = 100;
 
 // ---- servers ----
@@ -92,7 +92,7 @@ interface Assigns {
   where: Awaited<ReturnType<typeof where>>;
 }
 
-/** What the room and the labs have in common: two harmless events, and four ways to die (or to be no use for a while). */
+/** What the room and the labs have in common: two harmless events, and five ways to die. */
 const labEvents = {
   ping: () => reply("ok"),
   where: (_: unknown, socket: Socket<Assigns>) => reply("ok", socket.assigns.where),
@@ -104,11 +104,14 @@ const labEvents = {
   reject_later: () => {
     setTimeout(() => Promise.reject(new Error("rejected later, and nobody listened")), REJECT_AFTER_MS);
   },
-  // Nothing crashes, but JavaScript cannot be interrupted: all processes of this one thread wait.
+  // JavaScript cannot be interrupted, only ended: the watchdog replaces the thread after `maxBlockMs`.
   loop: () => {
-    const end = Date.now() + LOOP_MS;
-    while (Date.now() < end);
-    return reply("ok");
+    for (;;);
+  },
+  // Nor can this be: it is replaced when it holds more than `maxHeapBytes`.
+  eat_memory: () => {
+    const eaten: Buffer[] = [];
+    for (;;) eaten.push(Buffer.alloc(MIB, 1));
   },
   // In a worker thread `process.exit` ends the thread. Another one takes its place.
   kill_thread: () => process.exit(1),

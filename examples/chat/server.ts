@@ -15,11 +15,14 @@ const USAGE = `Usage: npm start -- [options]
   --schedulers N  scheduler threads, 1 to 31 (default: one less than the cores, at least 2)
   --help          shows this`;
 
+const MAX_HEAP_BYTES = 256 * 2 ** 20;
+
 const { port, options } = parseFlags(process.argv.slice(2));
 const files = await loadFiles();
 const server = createServer(serveFile);
 // A server whose threads die more than 10 times in 10 s gives up. That is what one wants, but not with a button for it.
-const app = await startApp({ ...options, server, maxThreadRestarts: 100 });
+// And less memory than by default, so that "eat memory" is a matter of a moment.
+const app = await startApp({ ...options, server, maxThreadRestarts: 100, maxHeapBytes: MAX_HEAP_BYTES });
 server.on("error", (error) => void listenFailed(error));
 server.listen(port, () => greet((server.address() as AddressInfo).port));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void shutDown(0));
@@ -90,7 +93,7 @@ function greet(boundPort: number): void {
 
   1. Open it in two tabs and chat.
   2. Press "throw" on a channel: that one crashes, and rejoins as a new process. The socket stays open.
-  3. Press "busy loop": the channels of one thread wait. Everybody on the other threads chats on.
+  3. Press "endless loop" or "eat memory": the watchdog replaces that thread. Everybody on the others chats on.
   4. Kill a scheduler thread: its channels crash, another thread takes its place.
 
 Ctrl-C stops it.`);

@@ -91,6 +91,14 @@ export class App {
     return this.#endpoint.connections;
   }
 
+  /**
+   * Threads that the watchdog has replaced and that are not gone yet: in a native call that has not returned, for example. They
+   * run no JavaScript any more, but hold their memory and use a core.
+   */
+  get zombies(): number {
+    return this.#runtime.zombies;
+  }
+
   /** Broadcasts an event to everyone on `topic`. @throws RuntimeError `badPayload`, before anything was sent. */
   broadcast(topic: string, event: string, payload: unknown = {}): void {
     this.run(() => broadcast(topic, event, payload));

@@ -31,6 +31,7 @@ export interface ThreadSetup {
   readonly report: Reporter;
   readonly reporting?: Reporting;
   readonly runsUserCode: boolean;
+  readonly vitals?: SharedArrayBuffer;
 }
 
 export function bootScheduler(setup: ThreadSetup): Scheduler {

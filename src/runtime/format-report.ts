@@ -13,7 +13,14 @@
 import { inspect } from "node:util";
 import { describeMessage } from "../core/describe-message.js";
 import { type ExitReason, formatReason, isErrorReason } from "../core/exit-reason.js";
-import { type CrashReport, levelOf, type Report, type ReportedChild, type SupervisorReport } from "./report.js";
+import {
+  type CrashReport,
+  levelOf,
+  type Report,
+  type ReportedChild,
+  type SupervisorReport,
+  type ThreadReport,
+} from "./report.js";
 
 export interface FormatOptions {
   /** Whether to use the colours of a terminal. @defaultValue `false` */
@@ -41,6 +48,11 @@ export function formatReport(report: Report, options: FormatOptions = {}): strin
   ].join("\n");
 }
 
+function culpritOf({ pid, label, isCertain }: NonNullable<ThreadReport["culprit"]>): string {
+  const who = label === null ? pid : `${pid} (${label})`;
+  return isCertain ? `${who} was running` : `${who} was the last one to run`;
+}
+
 /** The default reporter: prints to standard error, in colour if that is a terminal and `NO_COLOR` is not set. */
 export function printReport(report: Report): void {
   const colour = process.stderr.isTTY === true && !process.env.NO_COLOR;
@@ -63,7 +75,9 @@ function content(report: Report): Content {
     case "thread_down": {
       const [first = "", ...more] = report.reason.split("\n");
       const headline = `scheduler ${report.scheduler} (thread ${report.thread}) is down: ${first}`;
-      return [headline, more.length === 0 ? [] : [["reason", report.reason]]];
+      const lines: Line[] = more.length === 0 ? [] : [["reason", report.reason]];
+      if (report.culprit !== undefined) lines.push(["culprit", culpritOf(report.culprit)]);
+      return [headline, lines];
     }
     case "trace":
       return [`*DBG* ${report.name ?? report.label} ${report.pid} ${report.text}`, []];

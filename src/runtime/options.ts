@@ -1,5 +1,6 @@
 /** Limits and budgets of the runtime, with their defaults, checked once at the edge. */
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
+import { getHeapStatistics } from "node:v8";
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { printReport } from "./format-report.js";
@@ -24,6 +25,25 @@ export interface RuntimeOptions {
   readonly threadRestartWindowMs?: number;
   /** Milliseconds a scheduler thread may take to load the application module. @defaultValue 30000 */
   readonly threadStartTimeoutMs?: number;
+  /**
+   * Milliseconds the event loop of a scheduler thread may stand still before the thread is replaced: an endless loop, a regular
+   * expression without end, a long call that does not return. 0: for ever, as for a thread that is stopped in a debugger.
+   * @defaultValue 2000
+   */
+  readonly maxBlockMs?: number;
+  /**
+   * Bytes of heap and buffers one scheduler thread may hold, garbage not counted, before it is replaced. V8 ends the whole OS
+   * process at its own limit in many cases, so this one should be well below it. `Infinity`: no limit.
+   * @defaultValue half of V8's limit (2 GiB, if `--max-old-space-size` is not given and the machine has 16 GiB or more)
+   */
+  readonly maxHeapBytes?: number;
+  /**
+   * Bytes the whole OS process may have resident before the largest scheduler thread is replaced. `Infinity`: no limit.
+   * @defaultValue 75 % of what the container or the machine has
+   */
+  readonly maxRssBytes?: number;
+  /** Milliseconds between two looks of the watchdog. @defaultValue 50 */
+  readonly watchdogIntervalMs?: number;
   /** Takes reports of crashes, supervisors and threads: plain data. @defaultValue prints them to standard error */
   readonly report?: Reporter;
   /**
@@ -38,6 +58,9 @@ export interface RuntimeOptions {
   readonly maxReportsPerSecond?: number;
 }
 
+const MIB = 2 ** 20;
+const MAX_BYTES = 2 ** 44;
+
 export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4 };
 
 export function resolveRuntimeOptions(options: RuntimeOptions): Required<RuntimeOptions> {
@@ -48,6 +71,10 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     maxThreadRestarts: options.maxThreadRestarts ?? 10,
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
     threadStartTimeoutMs: options.threadStartTimeoutMs ?? 30_000,
+    maxBlockMs: options.maxBlockMs ?? 2000,
+    maxHeapBytes: options.maxHeapBytes ?? Math.floor(getHeapStatistics().heap_size_limit / 2),
+    maxRssBytes: options.maxRssBytes ?? Math.floor(memoryBytes() * 0.75),
+    watchdogIntervalMs: options.watchdogIntervalMs ?? 50,
     report: options.report ?? printReport,
     reportLevel: options.reportLevel ?? DEFAULT_REPORTING.level,
     maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
@@ -58,6 +85,11 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   checkInteger("maxThreadRestarts", resolved.maxThreadRestarts, 0, 1_000_000);
   checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
   checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
+  checkInteger("maxBlockMs", resolved.maxBlockMs, 0, 2 ** 31 - 1);
+  checkInteger("watchdogIntervalMs", resolved.watchdogIntervalMs, 1, 10_000);
+  for (const name of ["maxHeapBytes", "maxRssBytes"] as const) {
+    if (resolved[name] !== Number.POSITIVE_INFINITY) checkInteger(name, resolved[name], 16 * MIB, MAX_BYTES);
+  }
   if (resolved.maxReportsPerSecond !== Number.POSITIVE_INFINITY) {
     checkInteger("maxReportsPerSecond", resolved.maxReportsPerSecond, 0, 1_000_000);
   }
@@ -69,6 +101,12 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     );
   }
   return resolved;
+}
+
+/** What this OS process may have: of its container if that has a limit, else of the machine. */
+function memoryBytes(): number {
+  const constrained = process.constrainedMemory() ?? 0; // 0 or more than there is: no limit
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** What the options say of reports, in the words of `reports.ts`. */

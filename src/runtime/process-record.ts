@@ -81,6 +81,10 @@ export class ProcessRecord {
   /** The message whose handling is not over, while it awaits something or ends by it: for the crash report. */
   handling: unknown = undefined;
   handled = 0;
+  /** Its pid and label in numbers, for `vitals.ts`; the serial is 0 before its first slice. */
+  vitalSerial = 0;
+  vitalCreator = 0;
+  vitalLabel = 0;
 
   constructor(
     scheduler: Scheduler,

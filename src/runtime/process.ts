@@ -37,7 +37,9 @@ export function parent(): Pid | null {
 
 /** Names the calling process in reports. Elixir's `Process.set_label/1`. */
 export function setLabel(label: string): void {
-  current().label = label;
+  const record = current();
+  record.label = label;
+  record.scheduler.vitals.introduce(record);
 }
 
 /** An `AbortSignal` that fires when the calling process exits: hand it to `fetch` and other long work. */

@@ -108,6 +108,9 @@ export interface ProgressReport {
   readonly child: ReportedChild;
 }
 
+/** Why a scheduler thread is down; see {@link ThreadReport}. */
+export type ThreadDownCause = "exit" | "stuck" | "swollen";
+
 /** A scheduler thread ended. */
 export interface ThreadReport {
   readonly tag: "thread_down";
@@ -116,6 +119,19 @@ export interface ThreadReport {
   readonly scheduler: number;
   readonly thread: number;
   readonly reason: string;
+  /** `exit`: it ended by itself; `stuck`, `swollen`: the watchdog ended it. */
+  readonly cause: ThreadDownCause;
+  /** The process that was running when the watchdog ended it, or the last one that was. */
+  readonly culprit?: {
+    readonly pid: Pid;
+    readonly label: string | null;
+    /** Whether it was running. If not, something else may have been: code after an `await`, a timer. */
+    readonly isCertain: boolean;
+  };
+  /** Milliseconds its event loop had stood still. */
+  readonly blockedMs?: number;
+  /** Its heap and buffers, as far as known. */
+  readonly heapBytes?: number;
 }
 
 /** What a process does, because somebody asked with `sys.trace`. `text` is one line. */

@@ -6,6 +6,7 @@
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
  *  3. a fresh thread with a new number takes the slot, under a restart limit; beyond that the runtime stops.
  */
+import { getHeapStatistics } from "node:v8";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
@@ -22,12 +23,15 @@ import { openServices, Port, type Service, servicePids } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import type { ThreadReport } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
 import { threadFlags } from "./thread-flags.js";
-import type { News, Order, ThreadData } from "./thread-protocol.js";
+import type { Culprit, News, Order, ThreadData } from "./thread-protocol.js";
+import { allocateVitals, readVitals } from "./vitals.js";
+import { beatMsOf, type Verdict, Watchdog } from "./watchdog.js";
 
 /** The thread number of the I/O thread, and its slot. */
 const MAIN = 0;
@@ -41,6 +45,7 @@ interface Thread {
   readonly number: number;
   readonly slot: number;
   readonly worker: Worker;
+  readonly vitals: SharedArrayBuffer;
   ready: boolean;
 }
 
@@ -53,6 +58,9 @@ export class Runtime {
   readonly #url: string;
   readonly #shared: SharedBuffers;
   readonly #threads = new Map<number, Thread>();
+  /** Threads that were replaced and terminated but are not gone, by why: one in a native call stays until that returns. */
+  readonly #zombies = new Map<Thread, Verdict["cause"]>();
+  #watchdog: Watchdog | undefined;
   readonly #host: ProcessRecord;
   readonly #unhear: () => void;
   #settleStopped: (reason: string) => void = () => {};
@@ -87,6 +95,7 @@ export class Runtime {
       const manifests = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
       runtime.#manifest = manifests[0];
       runtime.#up = true;
+      runtime.#watch();
       return runtime;
     } catch (error) {
       await runtime.stop(String(error));
@@ -128,6 +137,11 @@ export class Runtime {
   /** What the application module says of itself. */
   get manifest(): unknown {
     return this.#manifest;
+  }
+
+  /** Threads that the watchdog has replaced and that are not gone yet. They run no JavaScript any more, but hold their memory. */
+  get zombies(): number {
+    return this.#zombies.size;
   }
 
   /** Whether its end has begun: nothing can be started any more. */
@@ -173,7 +187,9 @@ export class Runtime {
       return;
     }
     this.#stopping = true;
-    const ends = [...this.#threads.values()].map(endThread);
+    this.#watchdog?.stop();
+    const zombies = [...this.#zombies.keys()].map((thread) => thread.worker.terminate());
+    const ends = [...[...this.#threads.values()].map(endThread), ...zombies];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, TERMINATION_WAIT_MS);
@@ -214,6 +230,9 @@ export class Runtime {
       shared: this.#shared,
       budgets: { messageBudget: this.options.messageBudget, turnBudgetMs: this.options.turnBudgetMs },
       reporting: reportingOf(this.options),
+      vitals: allocateVitals(),
+      beatMs: beatMsOf(this.options),
+      maxHeapBytes: this.options.maxHeapBytes,
       application: this.#url,
       peers,
     };
@@ -221,9 +240,10 @@ export class Runtime {
       workerData: data,
       transferList: peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
+      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(this.options.maxHeapBytes) },
       ...threadFlags(),
     });
-    const thread: Thread = { number, slot, worker, ready: false };
+    const thread: Thread = { number, slot, worker, vitals: data.vitals, ready: false };
     this.#threads.set(number, thread);
     return this.#follow(thread);
   }
@@ -259,21 +279,50 @@ export class Runtime {
         clearTimeout(timer);
         const reason = fault === "" ? `it exited with code ${code}` : fault;
         failed(reason);
+        if (this.#zombies.delete(thread)) return; // its death was dealt with when it was given up
         this.#threadDown(thread, reason);
       });
     });
   }
 
-  #threadDown(thread: Thread, reason: string): void {
+  #watch(): void {
+    this.#watchdog = new Watchdog({
+      limits: this.options,
+      look: () => ({
+        leaving: [...this.#zombies.values()].filter((cause) => cause === "swollen").length,
+        threads: new Map(
+          [...this.#threads.values()]
+            .filter((thread) => thread.ready)
+            .map(({ number, vitals }) => [number, readVitals(vitals, number)]),
+        ),
+      }),
+      condemn: (verdict) => this.#condemn(verdict),
+    });
+  }
+
+  /** Replaces a thread that cannot end by itself. Its end is not waited for: that may take seconds. */
+  #condemn(verdict: Verdict): void {
+    const thread = this.#threads.get(verdict.thread);
+    if (thread === undefined || this.#stopping) return;
+    this.#zombies.set(thread, verdict.cause);
+    this.#threadDown(thread, verdict.reason, verdict);
+    thread.worker.unref();
+    void thread.worker.terminate();
+  }
+
+  #threadDown(thread: Thread, reason: string, verdict?: Verdict): void {
     const { number, slot } = thread;
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return;
+    const story = storyOf(thread, verdict);
+    const culprit: Culprit | null =
+      story.culprit?.isCertain === true ? { pid: story.culprit.pid, reason: ["scheduler_down", story.cause] } : null;
     this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
-    for (const other of this.#threads.values()) order(other, { tag: "down", thread: number }, []);
+    for (const other of this.#threads.values()) order(other, { tag: "down", thread: number, culprit }, []);
     this.scheduler.router.disconnect(number);
-    this.scheduler.signals.threadDown(number);
-    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason });
+    this.scheduler.signals.threadDown(number, culprit);
+    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
 
     const { maxThreadRestarts, threadRestartWindowMs } = this.options;
     const times = countRestart(this.#restarts, this.scheduler.clock.now(), maxThreadRestarts, threadRestartWindowMs);
@@ -287,6 +336,27 @@ export class Runtime {
     // If this one fails too, its exit comes back here and counts.
     this.#startThread(slot).catch(() => {});
   }
+}
+
+/** What the report of a dead thread says beside its reason. */
+function storyOf(
+  thread: Thread,
+  verdict: Verdict | undefined,
+): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
+  if (verdict === undefined) return { cause: "exit" };
+  const { cause, blockedMs, heapBytes } = verdict;
+  const { last, isRunning } = readVitals(thread.vitals, thread.number);
+  const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
+  return { cause, blockedMs, heapBytes, ...culprit };
+}
+
+/**
+ * V8's own limit for a thread: the last line. As far as possible from the watchdog's, for at that limit V8 ends the OS process
+ * in many cases, and a leak runs on for a moment after it is seen.
+ */
+function hardLimitMib(maxHeapBytes: number): number {
+  const own = getHeapStatistics().heap_size_limit;
+  return Math.ceil((Number.isFinite(maxHeapBytes) ? Math.max(own, 2 * maxHeapBytes) : own) / 2 ** 20);
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {

@@ -28,6 +28,8 @@ export interface SchedulerSetup {
   readonly definitions: Definitions;
   readonly budgets: Budgets;
   readonly clock: Clock;
+  /** Where its vital signs are shown. @defaultValue nowhere */
+  readonly vitals?: SharedArrayBuffer;
   readonly report: Reporter;
   /** Which reports are made. @defaultValue `DEFAULT_REPORTING` */
   readonly reporting?: Reporting;

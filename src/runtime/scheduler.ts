@@ -35,6 +35,7 @@ import { Signals } from "./signals.js";
 import { Timers } from "./timers.js";
 import { TurnEnd } from "./turn-end.js";
 import { Turns } from "./turns.js";
+import { VitalSigns } from "./vitals.js";
 import { Op } from "./wire.js";
 
 /** Between two looks at the clock inside a slice. */
@@ -57,6 +58,7 @@ export class Scheduler {
   readonly timers: Timers;
   readonly deadlines: Deadlines;
   readonly reports: Reports;
+  readonly vitals: VitalSigns;
 
   readonly #budgets: Budgets;
   readonly #turns: Turns;
@@ -74,11 +76,17 @@ export class Scheduler {
     this.refs = new RefSource(setup.thread);
     this.#budgets = setup.budgets;
     this.reports = new Reports(setup.report, setup.reporting ?? DEFAULT_REPORTING, setup.clock, setup.slot);
+    const vitals = new VitalSigns(setup.vitals);
+    this.vitals = vitals;
     this.#turns = new Turns({
       clock: setup.clock,
       turnBudgetMs: setup.budgets.turnBudgetMs,
       eager: setup.runsUserCode,
-      slice: (record) => this.#slice(record),
+      slice: (record) => {
+        vitals.begin(record);
+        this.#slice(record);
+        vitals.end();
+      },
       finish: () => this.#finishTurn(),
     });
     this.signals = new Signals(this);

@@ -62,7 +62,13 @@ export class Cells {
     Atomics.store(this.#cells, slot * ROW + THREAD, thread === undefined ? 0 : thread + 1);
   }
 
-  addLoad(slot: number, change: number): void {
+  /**
+   * Counts a process of `thread` that begins or ends. Not if the slot is another thread's by now: this one was given up while
+   * it was stuck, and its processes count no more. (Between the look and the write it would have to stand still for as long as
+   * its successor takes to start, which sets the load to 0.)
+   */
+  addLoad(slot: number, thread: number, change: number): void {
+    if (Atomics.load(this.#cells, slot * ROW + THREAD) !== thread + 1) return;
     Atomics.add(this.#cells, slot * ROW + LOAD, change);
   }
 
@@ -72,7 +78,7 @@ export class Cells {
    */
   countProcess(thread: number): void {
     for (let slot = 0; slot < this.slots; slot++) {
-      if (Atomics.load(this.#cells, slot * ROW + THREAD) === thread + 1) return this.addLoad(slot, 1);
+      if (Atomics.load(this.#cells, slot * ROW + THREAD) === thread + 1) return this.addLoad(slot, thread, 1);
     }
   }
 

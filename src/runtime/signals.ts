@@ -19,6 +19,7 @@ import type { ProcessRecord } from "./process-record.js";
 import { enter, forgetRegistrations } from "./registering.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SpawnOptions } from "./scheduler-setup.js";
+import type { Culprit } from "./thread-protocol.js";
 import { ARITY, Op } from "./wire.js";
 
 export class Signals {
@@ -163,7 +164,7 @@ export class Signals {
     record.exited = true;
     record.exitReason = reason;
     scheduler.processes.delete(record.pid);
-    if (record.port === null) scheduler.cells.addLoad(scheduler.slot, -1);
+    if (record.port === null) scheduler.cells.addLoad(scheduler.slot, scheduler.thread, -1);
     if (record.name !== null) scheduler.names.release(record.name, record.pid);
     if (scheduler.names.registrations.isConcerned(record.pid)) forgetRegistrations(scheduler, record.pid);
     if (record.waiter?.timer) clearTimeout(record.waiter.timer);
@@ -195,8 +196,9 @@ export class Signals {
     record.behaviour = null;
   }
 
-  /** All processes of a thread are gone at once. Called when everything it had sent was taken in. */
-  threadDown(thread: number): void {
+  /** All processes of a thread are gone at once; its `culprit` has a reason of its own. All it had sent was taken in before. */
+  threadDown(thread: number, culprit: Culprit | null = null): void {
+    const reasonOf = (pid: Pid): ExitReason => (pid === culprit?.pid ? culprit.reason : "scheduler_down");
     for (const operation of this.#births.creatorGone(thread)) this.receive(operation);
     const { names, processes } = this.#scheduler;
     names.sweep(this.#scheduler.thread, thread, (pid) => processes.has(pid));
@@ -210,10 +212,10 @@ export class Signals {
         ...(record.monitors?.entries() ?? []),
         ...(record.pending?.entries() ?? []),
       ]) {
-        if (there(target)) this.down(record.pid, ref, shown, "scheduler_down");
+        if (there(target)) this.down(record.pid, ref, shown, reasonOf(target));
       }
       for (const pid of [...(record.links ?? [])]) {
-        if (there(pid)) this.exited(record.pid, pid, "scheduler_down", true);
+        if (there(pid)) this.exited(record.pid, pid, reasonOf(pid), true);
       }
     }
   }

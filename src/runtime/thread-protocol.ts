@@ -1,5 +1,7 @@
 /** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
 import type { MessagePort } from "node:worker_threads";
+import type { ExitReason } from "../core/exit-reason.js";
+import type { Pid } from "../core/pid.js";
 import type { Report } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -12,16 +14,26 @@ export interface ThreadData {
   readonly shared: SharedBuffers;
   readonly budgets: Budgets;
   readonly reporting: Reporting;
+  /** Where it shows its vital signs, and how often; `maxHeapBytes` as in the options. */
+  readonly vitals: SharedArrayBuffer;
+  readonly beatMs: number;
+  readonly maxHeapBytes: number;
   /** URL of the application module. */
   readonly application: string;
   /** Links to the threads that are there already. */
   readonly peers: readonly { readonly thread: number; readonly port: MessagePort }[];
 }
 
+/** The process that a thread died of, and the reason it has alone. */
+export interface Culprit {
+  readonly pid: Pid;
+  readonly reason: ExitReason;
+}
+
 /** From the main thread. */
 export type Order =
   | { readonly tag: "peer"; readonly thread: number; readonly port: MessagePort }
-  | { readonly tag: "down"; readonly thread: number }
+  | { readonly tag: "down"; readonly thread: number; readonly culprit: Culprit | null }
   /** To end, but not before all that was printed has reached the main thread. */
   | { readonly tag: "exit" };
 

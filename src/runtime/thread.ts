@@ -47,12 +47,13 @@ export async function runThread(): Promise<void> {
         return scheduler.connect(order.thread, new PortLink(order.port));
       case "down":
         scheduler.router.disconnect(order.thread);
-        return scheduler.signals.threadDown(order.thread);
+        return scheduler.signals.threadDown(order.thread, order.culprit);
       case "exit":
         process.stdout.write("", () => process.stderr.write("", () => process.exit()));
         return;
     }
   });
+  scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
   tell({ tag: "ready", manifest: loaded.manifest });
 }
 

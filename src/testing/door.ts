@@ -4,6 +4,7 @@
  */
 import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
+import { DEFAULT_FILTER_PARAMETERS } from "../channels/filter-parameters.js";
 import type { SocketManifest } from "../channels/requests.js";
 import type { ConnectInfo, ConnectOutcome } from "../channels/transport.js";
 import { UserSocket } from "../channels/user-socket.js";
@@ -56,7 +57,12 @@ export class Doors {
     params: ConnectParameters,
     vsn: string,
     info: Partial<ConnectInfo>,
-    setup: { readonly topics: Topics; readonly openPort: (handler: PortHandler, label: string) => Port },
+    setup: {
+      readonly topics: Topics;
+      readonly openPort: (handler: PortHandler, label: string) => Port;
+      /** The name of the transport it pretends to be. */
+      readonly transport: string;
+    },
   ): Promise<ConnectOutcome> {
     const { manifest, serializers, path, pathParams, custom } =
       to instanceof UserSocket ? this.#bySocket(to) : this.#byPath(to);
@@ -81,7 +87,13 @@ export class Doors {
     const key = keyOf(socket);
     const mount = this.#mounts.find((mount) => mount.socket.socket === key);
     if (mount !== undefined) return found(mount, mount.path, {});
-    return { manifest: socket.describe(keyOf), serializers: null, path: "/", pathParams: {}, custom: {} };
+    return {
+      manifest: socket.describe(keyOf, DEFAULT_FILTER_PARAMETERS),
+      serializers: null,
+      path: "/",
+      pathParams: {},
+      custom: {},
+    };
   }
 
   #byPath(path: string): Found {

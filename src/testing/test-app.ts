@@ -305,6 +305,7 @@ export class TestApp extends TestMailbox {
     const { scheduler } = this.#record;
     const pubsub = scheduler.processes.get(scheduler.services.get(PUBSUB) as Pid)?.port; // every thread has this service
     return this.#doors.connect(to, params, options.vsn ?? DEFAULT_VSN, options.info ?? {}, {
+      transport: options.transport ?? "websocket",
       topics: pubsub as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => new Port(scheduler, handler, label),
     });

@@ -117,19 +117,24 @@ for (const event of ["throw", "reject_later"]) {
   });
 }
 
-test("the death of a scheduler thread crashes its channels, and leaves every socket open", async () => {
-  const visitor = await client();
-  const victim = visitor.channel("lab:a");
-  await victim.join();
-  const first = await whereIs(victim);
+for (const [event, what] of [
+  ["kill_thread", "the death of a scheduler thread"],
+  ["loop", "an endless loop"],
+  ["eat_memory", "a leak without end"],
+] as const)
+  test(`${what} crashes the channels of its thread, and leaves every socket open`, async () => {
+    const visitor = await client();
+    const victim = visitor.channel("lab:a");
+    await victim.join();
+    const first = await whereIs(victim);
 
-  victim.tell("kill_thread");
-  assert.deepEqual(await victim.errors.next(), { reason: "channel_crash" });
-  await victim.joined.next();
+    victim.tell(event);
+    assert.deepEqual(await victim.errors.next(), { reason: "channel_crash" });
+    await victim.joined.next();
 
-  assert.notEqual((await whereIs(victim)).pid, first.pid);
-  for (const { opened, closed } of clients) assert.deepEqual([opened.count, closed.count], [1, 0]);
-});
+    assert.notEqual((await whereIs(victim)).pid, first.pid);
+    for (const { opened, closed } of clients) assert.deepEqual([opened.count, closed.count], [1, 0]);
+  });
 
 test("a stats server that crashes is restarted, and counts from 0", async () => {
   const visitor = await client();

@@ -76,7 +76,7 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
   ],
   [
     "a lost thread",
-    { tag: "thread_down", timeMs, scheduler: 1, thread: 3, reason: "it exited with code 1" },
+    { tag: "thread_down", timeMs, scheduler: 1, thread: 3, reason: "it exited with code 1", cause: "exit" },
     ["[joist] 03:04:05.678 scheduler 1 (thread 3) is down: it exited with code 1"],
   ],
   ["a notice", { tag: "notice", timeMs, message: "stopping" }, ["[joist] 03:04:05.678 stopping"]],
@@ -84,6 +84,24 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
     "what was left out",
     { tag: "left_out", timeMs, of: "crash", count: 12, scheduler: 2 },
     ["[joist] 03:04:05.678 12 more crash reports of scheduler 2 were left out"],
+  ],
+  [
+    "a thread the watchdog ended, with the process that was running",
+    {
+      tag: "thread_down",
+      timeMs,
+      scheduler: 1,
+      thread: 3,
+      reason: "it stood still for 2000 ms (maxBlockMs is 2000)",
+      cause: "stuck",
+      culprit: { pid, label: "channel", isCertain: true },
+      blockedMs: 2000,
+      heapBytes: 1,
+    },
+    [
+      "[joist] 03:04:05.678 scheduler 1 (thread 3) is down: it stood still for 2000 ms (maxBlockMs is 2000)",
+      "  culprit   <0.7.1> (channel) was running",
+    ],
   ],
   [
     "a trace",
@@ -271,7 +289,7 @@ test("a storm is cut per second and kind, and its size is told when it is over",
   const reports = new Reports((report) => told.push(report), { level: "notice", maxPerSecond: 3 }, clock, 4);
   const notice = (message: string) => reports.send({ tag: "notice", message });
   for (let i = 0; i < 10; i++) notice("storm");
-  reports.send({ tag: "thread_down", scheduler: 1, thread: 1, reason: "other kinds are heard" });
+  reports.send({ tag: "thread_down", scheduler: 1, thread: 1, reason: "other kinds are heard", cause: "exit" });
   clock.ms = 1000;
   notice("after");
   assert.deepEqual(
@@ -313,7 +331,7 @@ test("only reports of the chosen level and above are made", () => {
   ] as const) {
     const told: string[] = [];
     const reports = new Reports((report) => told.push(report.tag), { level, maxPerSecond: 10 }, { now: () => 0 }, 0);
-    reports.send({ tag: "thread_down", scheduler: 1, thread: 1, reason: "" });
+    reports.send({ tag: "thread_down", scheduler: 1, thread: 1, reason: "", cause: "exit" });
     reports.send({ tag: "notice", message: "" });
     reports.send({ tag: "progress", pid, label: "", name: null, child });
     assert.deepEqual(told, heard);

@@ -1,0 +1,145 @@
+/**
+ * The vital signs of one thread, in memory it shares with the main thread, where `watchdog.ts` reads them. Each thread has a
+ * buffer of its own, not a row of its slot: a terminated thread may live on for seconds in a native call, and what it still
+ * writes must not be taken for its successor's.
+ *
+ * ```
+ *   beat     counts up in a timer: the event loop turns
+ *   heap     KiB of V8's heap and of buffers outside it, at that beat
+ *   full     1 once the heap was over its limit although V8 had collected all garbage since it got there
+ *   running  1 during a slice
+ *   serial, creator, label   the process of this slice, or else of the last one
+ *   labels   texts the label numbers stand for
+ * ```
+ *
+ * A slice writes plain numbers, no atomics: they are read by a thread that looks every 50 ms, and only when this one stands
+ * still.
+ */
+import { getHeapStatistics } from "node:v8";
+import { makePid, type Pid, pidParts } from "../core/pid.js";
+import type { ProcessRecord } from "./process-record.js";
+
+const BEAT = 0;
+const HEAP = 1;
+const FULL = 2;
+const RUNNING = 3;
+const SERIAL = 4;
+const CREATOR = 5;
+const LABEL = 6;
+const HEAD_BYTES = 8 * Int32Array.BYTES_PER_ELEMENT;
+
+/** Labels a thread can show, and how many of them processes have for themselves; the others are for kinds of processes. */
+const MAX_LABELS = 256;
+const MAX_OWN_LABELS = 224;
+/** UTF-8; longer ones are cut. */
+const LABEL_BYTES = 64;
+
+const VITALS_BYTES: number = HEAD_BYTES + (MAX_LABELS + 1) * LABEL_BYTES;
+
+/** What the main thread sees. */
+export interface Vitals {
+  /** Counts up while the event loop turns. */
+  readonly beat: number;
+  readonly heapBytes: number;
+  /** Over its limit, and no garbage. */
+  readonly isFull: boolean;
+  /** The process that is in its slice or had the last one; `null` if there was none yet. */
+  readonly last: { readonly pid: Pid; readonly label: string | null } | null;
+  /** Whether that process is in its slice. If not, whatever runs is code that came back from an `await`, or a timer. */
+  readonly isRunning: boolean;
+}
+
+export function allocateVitals(): SharedArrayBuffer {
+  return new SharedArrayBuffer(VITALS_BYTES);
+}
+
+/** Reads the signs of `thread`. */
+export function readVitals(buffer: SharedArrayBuffer, thread: number): Vitals {
+  const signs = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+  const at = (index: number): number => Atomics.load(signs, index);
+  const serial = at(SERIAL);
+  return {
+    beat: at(BEAT),
+    heapBytes: at(HEAP) * 1024,
+    isFull: at(FULL) === 1,
+    isRunning: at(RUNNING) === 1,
+    last: serial === 0 ? null : { pid: makePid(thread, serial, at(CREATOR)), label: readLabel(buffer, at(LABEL)) },
+  };
+}
+
+function readLabel(buffer: SharedArrayBuffer, number: number): string | null {
+  if (number < 1 || number > MAX_LABELS) return null;
+  const bytes = new Uint8Array(buffer, HEAD_BYTES + number * LABEL_BYTES, LABEL_BYTES).slice(); // decoders take no shared memory
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
+}
+
+/** Writes the signs of this thread. */
+export class VitalSigns {
+  readonly #signs: Int32Array;
+  readonly #labelBytes: Uint8Array;
+  readonly #labels = new Map<string, number>();
+  #timer: NodeJS.Timeout | null = null;
+  /** Planted when the heap gets over its limit. A WeakRef is cleared by a full collection only, so it tells of one. */
+  #canary: WeakRef<object> | null = null;
+
+  /** @param buffer - Shared, if anybody is to see it. */
+  constructor(buffer: ArrayBufferLike = new ArrayBuffer(VITALS_BYTES)) {
+    this.#signs = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+    this.#labelBytes = new Uint8Array(buffer, HEAD_BYTES);
+  }
+
+  /** A slice begins. Once per slice: `bench/vitals.bench.ts`. */
+  begin(record: ProcessRecord): void {
+    if (record.vitalSerial === 0) this.introduce(record);
+    const signs = this.#signs;
+    signs[SERIAL] = record.vitalSerial;
+    signs[CREATOR] = record.vitalCreator;
+    signs[LABEL] = record.vitalLabel;
+    signs[RUNNING] = 1;
+  }
+
+  /** It is over. Who had it stays written: what runs outside of any slice is most likely the rest of its `await`. */
+  end(): void {
+    this.#signs[RUNNING] = 0;
+  }
+
+  /** Makes numbers of what a process is called: before its first slice, and when its label changes. */
+  introduce(record: ProcessRecord): void {
+    const { serial, creator } = pidParts(record.pid);
+    record.vitalSerial = serial | 0;
+    record.vitalCreator = creator | 0;
+    // Labels with topics in them are without number: what finds no place is shown as what it is of, "channel".
+    record.vitalLabel =
+      this.#numberOf(record.label, MAX_OWN_LABELS) || this.#numberOf(record.origin?.kind ?? "port", MAX_LABELS);
+  }
+
+  /** Beats from now on; `maxHeapBytes` as in the options. */
+  start(beatMs: number, maxHeapBytes: number): void {
+    this.#beat(maxHeapBytes);
+    this.#timer = setInterval(() => this.#beat(maxHeapBytes), beatMs);
+    this.#timer.unref();
+  }
+
+  #beat(maxHeapBytes: number): void {
+    const { used_heap_size, external_memory } = getHeapStatistics();
+    const bytes = used_heap_size + external_memory;
+    Atomics.store(this.#signs, HEAP, Math.min(Math.ceil(bytes / 1024), 2 ** 31 - 1));
+    Atomics.add(this.#signs, BEAT, 1);
+    // V8 lets garbage lie while there is room. Only what is left after a full collection counts as used.
+    if (bytes <= maxHeapBytes) this.#canary = null;
+    else if (this.#canary === null) this.#canary = new WeakRef({});
+    else if (this.#canary.deref() === undefined) Atomics.store(this.#signs, FULL, 1);
+  }
+
+  #numberOf(label: string, most: number): number {
+    const known = this.#labels.get(label);
+    if (known !== undefined) return known;
+    if (this.#labels.size >= most) return 0;
+    const number = this.#labels.size + 1;
+    this.#labels.set(label, number);
+    const bytes = Buffer.from(label).subarray(0, LABEL_BYTES);
+    this.#labelBytes.set(bytes, number * LABEL_BYTES);
+    return number;
+  }
+}
