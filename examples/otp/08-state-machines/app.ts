@@ -13,7 +13,7 @@ import {
 } from "joist";
 
 const FAILURES_ALLOWED = 2;
-const PAUSE_MS = 20;
+const PAUSE_MS = 100;
 
 /**
  * A circuit breaker: stands before something that may fail, and says whether to try.
