@@ -294,6 +294,7 @@ export class TestApp extends TestMailbox {
 
   async #stop(): Promise<void> {
     try {
+      if (this.#record.exited) return; // the application has stopped by itself, and all that is here with it
       await this.#supervised.stopAll();
       await Promise.all(this.#sockets.map((socket) => this.close(socket)));
     } finally {

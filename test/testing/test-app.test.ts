@@ -228,3 +228,21 @@ test("a supervised process that crashes is restarted, and can be stopped by its 
   await assert.rejects(t.stopSupervised(other), { code: ErrorCode.noProcess });
   await assert.rejects(t.startSupervised(Counter, 1, { name: "counter" }), { code: ErrorCode.startFailed });
 });
+
+test("a test whose application has stopped already ends all the same", async () => {
+  const t = await startTest(channelsApp, patient);
+  await t.join(await t.connect(UserSocket), "room:1");
+  await t.startSupervised(Counter, 1);
+  await t.app.stop();
+  await t.stop();
+  assert.throws(() => t.run(self), { code: ErrorCode.processExited });
+});
+
+test("a join that nobody answers in time is a failure, and so is one whose connection is closed", async () => {
+  await using t = await startTest(channelsApp, patient);
+  const socket = await t.connect(UserSocket, { user_id: 3 });
+  assert.match(await failureOf(t.join(socket, "room:1", { slowMs: 500 }, 1)), /was not answered within 1 ms/);
+  const join = failureOf(t.join(socket, "room:2", { slowMs: 500 }));
+  t.app.disconnect("user:3");
+  assert.match(await join, /was not answered: the connection was closed/);
+});
