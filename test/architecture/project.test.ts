@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { findRoot, mask, readSources } from "./imports.js";
 
@@ -24,6 +24,19 @@ test("every file that package.json exports exists after a build", () => {
     targets.filter((target) => !existsSync(join(root, target))),
     [],
   );
+});
+
+test("every link between the pages of the repository leads to a file", () => {
+  const { stdout } = spawnSync("git", ["ls-files", "-z", "*.md"], { cwd: root, encoding: "utf8" });
+  const pages = stdout.split("\0").filter((page) => page !== "");
+  // Without git there is still the first page.
+  const dead = (pages.length > 0 ? pages : ["README.md"]).flatMap((page) =>
+    [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)\s]*)?\)/g)]
+      .map((match) => join(dirname(page), match[1] as string))
+      .filter((target) => !existsSync(join(root, target)))
+      .map((target) => `${page} → ${target}`),
+  );
+  assert.deepEqual(dead, []);
 });
 
 test("no file under version control holds a path of somebody's machine", (context) => {
