@@ -181,6 +181,40 @@ for (const [what, key] of [
   });
 }
 
+test("a process that never returns costs its thread: its links and monitors say why, those of others what, and it is named", async () => {
+  await withThreads({ maxBlockMs: 200 }, async ({ run, runtime, reports }) => {
+    await run(async () => {
+      trapExit(true);
+      const { pid: culprit, ref: culpritRef } = spawnMonitor("endless", [], { scheduler: 1 });
+      link(culprit);
+      const { pid: neighbour, ref: neighbourRef } = spawnMonitor("whoami", [self()], { scheduler: 1 });
+      const elsewhere = spawn("whoami", [self()], { scheduler: 2 });
+      send(culprit, "go");
+      const reason = ["scheduler_down", "stuck"];
+      assert.deepEqual(await receive(isExit), { tag: "EXIT", from: culprit, reason });
+      const downs = [await receive(isDown), await receive(isDown)];
+      assert.deepEqual(
+        new Map(downs.map((down) => [down.ref, down.reason])),
+        new Map<unknown, unknown>([
+          [culpritRef, reason],
+          [neighbourRef, "scheduler_down"],
+        ]),
+      );
+      assert.equal(await processInfo(neighbour), undefined);
+      send(elsewhere, 0);
+      assert.equal(await receive(), elsewhere);
+      const replacement = await onScheduler(1);
+      assert.notEqual(threadOf(replacement), threadOf(culprit));
+      const told = reports.flatMap((report) => (report.tag === "thread_down" ? [report] : []));
+      assert.deepEqual(
+        told.map(({ cause, culprit, scheduler }) => ({ cause, culprit, scheduler })),
+        [{ cause: "stuck", culprit: { pid: culprit, label: "endless", isCertain: true }, scheduler: 1 }],
+      );
+      while (runtime.zombies > 0) await new Promise((resolve) => setImmediate(resolve)); // a loop can be ended
+    });
+  });
+});
+
 test("threads that die too often stop the runtime, with a reason", async () => {
   await withThreads({ maxThreadRestarts: 2 }, async ({ run, runtime }) => {
     void run(async () => {

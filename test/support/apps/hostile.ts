@@ -59,7 +59,12 @@ const leaks = {
       kept.push(Buffer.from(text).toString("latin1"));
     });
   },
-  huge_arrays: () => forever(() => kept.push(new Array(1e8).fill(0.5))),
+  huge_arrays: () =>
+    forever(() => {
+      const array = new Array<number>(1e8);
+      kept.push(array);
+      for (let i = 0; i < array.length; i++) array[i] = 0.5; // a loop: `fill` is one call, and no call can be interrupted
+    }),
   buffers: () => forever(() => kept.push(Buffer.alloc(MIB, 1))),
   array_buffers: () => forever(() => kept.push(new Uint8Array(new ArrayBuffer(MIB)).fill(1))),
   /** Returns each time: the thread goes on serving others while it swells. */

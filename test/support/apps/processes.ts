@@ -121,6 +121,16 @@ export const busy = {
   }),
 };
 
+/** Never comes back from its first message. */
+export const endless = {
+  kind: "endless",
+  boot: () => ({
+    handle: (): void => {
+      for (;;);
+    },
+  }),
+};
+
 /** Ends at its first message, with a state that no other thread can have. */
 export const unclonable = {
   kind: "unclonable",
