@@ -90,7 +90,10 @@ function checkHead(vsn: string, head: Head): Head {
       `the serializer "${vsn}" decoded a frame to no message: that is { joinRef, ref, topic, event, payload }`,
     );
   }
-  return { joinRef: head.joinRef ?? null, ref: head.ref ?? null, topic: head.topic, event: head.event };
+  const { joinRef = null, ref = null, topic, event } = head;
+  // Refs are compared and echoed on the I/O thread. One that has no JSON, or is too deep for it, must fail here.
+  if (typeof joinRef === "object" && joinRef !== null) JSON.stringify(joinRef);
+  return { joinRef, ref, topic, event };
 }
 
 function checkFrame(vsn: string, frame: Encoded): Encoded {

@@ -5,6 +5,7 @@
  * A head says nothing about the rest of its frame, which may still turn out to be malformed when it is decoded. What is
  * promised is: of a well-formed frame, the head is what `JSON.parse` would have given.
  */
+import { parseJson } from "./parse-json.js";
 import { ControlEvent, type Encoded, type Head, type Json } from "./protocol.js";
 
 const quote = 0x22;
@@ -59,7 +60,7 @@ export function parseV1(raw: Encoded): (Head & { readonly payload: Json }) | und
   let parsed: Json;
   try {
     // The opcode does not count in version 1: a binary frame holds the same JSON.
-    parsed = JSON.parse(typeof raw === "string" ? raw : new TextDecoder("utf-8", { fatal: true }).decode(raw)) as Json;
+    parsed = parseJson(typeof raw === "string" ? raw : new TextDecoder("utf-8", { fatal: true }).decode(raw));
   } catch {
     return undefined;
   }
@@ -163,7 +164,7 @@ function parseToken(text: string, start: number, end: number): Json {
 
 function readHeadByParsing(text: string): Head | undefined {
   try {
-    const parsed = JSON.parse(text) as readonly Json[];
+    const parsed = parseJson(text) as readonly Json[]; // it begins with a bracket
     if (parsed.length < 5) return undefined;
     return {
       joinRef: parsed[0] as Json,

@@ -11,6 +11,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { binaryDataAt, readBinaryHead, readHead } from "./frame-head.js";
+import { parseJson } from "./parse-json.js";
 import { anyJson, checkField, objectJson, type PayloadUse } from "./payload.js";
 import type { Head, Json, Message } from "./protocol.js";
 import type { Serializer } from "./serializer.js";
@@ -63,9 +64,9 @@ function broadcastText(topic: string, event: string, payloadJson: string): strin
 function decodeText(text: string): Message {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseJson(text);
   } catch (cause) {
-    throw new RuntimeError(ErrorCode.badPayload, `a text frame is not JSON: ${preview(text)}`, { cause });
+    throw new RuntimeError(ErrorCode.badPayload, `a text frame is not JSON, or too deep: ${preview(text)}`, { cause });
   }
   if (!Array.isArray(parsed) || parsed.length < 5) {
     const expected = "an array [join_ref, ref, topic, event, payload]";

@@ -1,4 +1,5 @@
 /** A client that sends and receives frames as they are, over long poll; one POST at a time, as the stock client does it. */
+import { setMaxListeners } from "node:events";
 import { FrameClient } from "./frame-client.js";
 
 /** What a request was answered with: the status in its body, or else its HTTP status. */
@@ -22,6 +23,7 @@ export class PollClient extends FrameClient {
     super();
     this.#url = url;
     this.#token = token;
+    setMaxListeners(0, this.#gone.signal); // `fetch` lets go of it with the garbage only
     this.closed = new Promise((resolve) => {
       this.#over = resolve;
     });

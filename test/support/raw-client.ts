@@ -37,6 +37,10 @@ export class RawClient extends FrameClient {
     this.#socket.send(text);
   }
 
+  sendBytes(bytes: Uint8Array): void {
+    this.#socket.send(bytes);
+  }
+
   close(): void {
     this.#socket.close();
   }
