@@ -101,7 +101,7 @@ on("refusals are told of as results, crashes as exceptions", async (app) => {
 on("pushes, broadcasts, handleOut and handleInfo are told of, each inside what made it", async (app) => {
   const client = await RawClient.connect(app.port);
   await client.join("room:a");
-  await taken(app);
+  await toldUntil(app, "joist.channel.join");
   client.send("1", "2", "room:a", "push", { n: 1 });
   await client.next();
   assert.deepEqual(short(await toldUntil(app, "joist.channel.handle_in")), [
@@ -128,7 +128,7 @@ on("an async handler is measured until it has settled, a waiting message until i
   const client = await PollClient.connect(app.port);
   await client.join("room:a");
   await client.ask("room:a", "ping");
-  await taken(app);
+  await toldUntil(app, "joist.channel.handle_in");
   client.send("1", "3", "room:a", "later", {});
   const later = only(await toldUntil(app, "joist.channel.handle_in"), "channel.handle_in", "stop");
   assert.ok((later.measurements.durationMs ?? 0) >= 4, String(later.measurements.durationMs));
