@@ -78,6 +78,8 @@ export class ProcessRecord {
   waiter: Waiter | null = null;
   dictionary: Map<unknown, unknown> | null = null;
   abort: AbortController | null = null;
+  /** Timers of this thread whose message is for this process: its end is theirs. */
+  timers: Set<Ref> | null = null;
   /** The message whose handling is not over, while it awaits something or ends by it: for the crash report. */
   handling: unknown = undefined;
   handled = 0;
@@ -110,6 +112,7 @@ export class ProcessRecord {
     if (this.watchers?.size === 0) this.watchers = null;
     if (this.monitors?.size === 0) this.monitors = null;
     if (this.pending?.size === 0) this.pending = null;
+    if (this.timers?.size === 0) this.timers = null;
     if (this.dictionary?.size === 0) this.dictionary = null;
   }
 }

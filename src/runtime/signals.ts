@@ -168,6 +168,7 @@ export class Signals {
     if (record.name !== null) scheduler.names.release(record.name, record.pid);
     if (scheduler.names.registrations.isConcerned(record.pid)) forgetRegistrations(scheduler, record.pid);
     if (record.waiter?.timer) clearTimeout(record.waiter.timer);
+    if (record.timers !== null) scheduler.timers.receiverGone(record);
     record.waiter = null;
     record.mailbox.clear();
     record.abort?.abort(reason);

@@ -1,15 +1,22 @@
-/** `sendAfter`, `startTimer`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their creator. */
+/**
+ * `sendAfter`, `startTimer`: a timer is a message to come. Timers to names look the name up when they fire; all outlive their
+ * creator. One whose receiver runs on this thread ends with it, as in Erlang: it would hold its message for nobody.
+ */
 
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { TimeoutMessage } from "../core/messages.js";
+import { isPid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Destination } from "../core/via.js";
 import { lookUp } from "./naming.js";
+import type { ProcessRecord } from "./process-record.js";
 import type { Scheduler } from "./scheduler.js";
 
 interface Timer {
   readonly handle: NodeJS.Timeout;
   readonly dueMs: number;
+  /** Whom the message is for, if it was named by pid and runs here. */
+  readonly receiver: ProcessRecord | null;
 }
 
 /** The longest delay Node.js timers take: a bit under 25 days. */
@@ -29,7 +36,12 @@ export class Timers {
 
   #start(ref: Ref, to: Destination, message: unknown, delayMs: number): Ref {
     const handle = setTimeout(this.#fire, delayMs, ref, to, message);
-    this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs });
+    const receiver = (isPid(to) && this.#scheduler.processes.get(to)) || null;
+    if (receiver !== null) {
+      receiver.timers ??= new Set();
+      receiver.timers.add(ref);
+    }
+    this.#timers.set(ref, { handle, dueMs: this.#scheduler.clock.now() + delayMs, receiver });
     return ref;
   }
 
@@ -44,8 +56,22 @@ export class Timers {
     const left = this.read(ref);
     if (left === false) return false;
     clearTimeout(this.#timers.get(ref)?.handle);
-    this.#timers.delete(ref);
+    this.#forget(ref);
     return left;
+  }
+
+  /** Nobody is left to get these messages. */
+  receiverGone(record: ProcessRecord): void {
+    for (const ref of record.timers ?? []) {
+      clearTimeout(this.#timers.get(ref)?.handle);
+      this.#timers.delete(ref);
+    }
+    record.timers = null;
+  }
+
+  #forget(ref: Ref): void {
+    this.#timers.get(ref)?.receiver?.timers?.delete(ref);
+    this.#timers.delete(ref);
   }
 
   read(ref: Ref): number | false {
@@ -59,7 +85,7 @@ export class Timers {
   }
 
   readonly #fire = (ref: Ref, to: Destination, message: unknown): void => {
-    this.#timers.delete(ref);
+    this.#forget(ref);
     const pid = lookUp(this.#scheduler, to);
     if (pid !== undefined) this.#scheduler.send(null, pid, message);
   };

@@ -128,6 +128,24 @@ test("a timer sends its message after the delay", async () => {
   });
 });
 
+test("a timer ends with the process its message is for, not with the one that started it", async () => {
+  await inline().run(async () => {
+    const { pid: receiver } = spawnMonitor(async () => receive(() => false), []);
+    const toIt = [sendAfter(receiver, "late", 600_000), startTimer(receiver, "late", 600_000)];
+    const test = self();
+    const { ref: creator } = spawnMonitor(async () => {
+      sendAfter(test, "from the dead", 5);
+    }, []);
+    assert.equal((await receive(isDown)).ref, creator);
+    assert.equal(await receive(), "from the dead");
+    for (const ref of toIt) assert.ok(Number(readTimer(ref)) > 0);
+    kill(receiver);
+    await receive(isDown);
+    for (const ref of toIt) assert.equal(readTimer(ref), false);
+    for (const ref of toIt) assert.equal(cancelTimer(ref), false);
+  });
+});
+
 test("the message of startTimer carries the timer's ref; a cancelled timer sends nothing", async () => {
   await inline().run(async () => {
     const gone = startTimer(self(), "gone", 1);
