@@ -19,7 +19,9 @@ import { RawClient } from "../support/raw-client.js";
 
 const MAX_FRAME_BYTES = 10_000_000;
 /** Milliseconds in which thousands of connections are begun. */
-const MAX_CONNECTING_MS = 5000;
+const MAX_CONNECTING_MS = 3000;
+/** Connections that `fetch` keeps for later, or has given up meanwhile. */
+const SPARE_SOCKETS = 20;
 const DEEP = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
 const NAMES = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then", "toJSON", ""];
 
@@ -381,11 +383,11 @@ test("thousands of connections that stop in the middle of a request, or of a fra
     await bystanders[0]?.isAnswered();
   }
   const { heapUsed } = collected();
-  assert.ok(sockets() >= before + clients.length);
+  assert.ok(sockets() > before + clients.length - SPARE_SOCKETS);
   for (const client of clients) client.socket.resetAndDestroy(); // no port of them waits for what may still come
   await Promise.all(clients.map(({ closed }) => closed));
   clients.length = 0;
-  while (sockets() > before) await bystanders[0]?.isAnswered(); // the server's ends follow
+  while (sockets() > before + SPARE_SOCKETS) await bystanders[0]?.isAnswered(); // the server's ends follow
   assert.ok(collected().heapUsed < heapUsed, "what they took is given back");
 });
 
@@ -404,8 +406,8 @@ test("after thousands of clients that crash, are cut off or go away, heap and ha
   };
   for (let i = 0; i < 4; i++) await round(); // what is made once, is made
   const [handles, heap] = [sockets(), collected().heapUsed];
-  for (let i = 0; i < 20; i++) await round();
-  while (sockets() > handles) await bystanders[0]?.isAnswered();
+  for (let i = 0; i < 10; i++) await round();
+  while (sockets() > handles + SPARE_SOCKETS) await bystanders[0]?.isAnswered();
   const grown = collected().heapUsed - heap;
   assert.ok(grown < 5_000_000, `the heap of the I/O thread has grown by ${grown} bytes`);
 });
