@@ -7,7 +7,7 @@ import type { From } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import { Ring } from "../core/ring.js";
-import type { SmallMap } from "../core/small-map.js";
+import { SmallMap } from "../core/small-map.js";
 import type { Destination } from "../core/via.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import type { Pending } from "./pending.js";
@@ -103,6 +103,22 @@ export class ProcessRecord {
     this.origin = definition;
     this.args = args;
     this.label = label;
+  }
+
+  addLink(to: Pid): void {
+    this.links ??= new Set();
+    this.links.add(to);
+  }
+
+  addMonitor(ref: Ref, target: Pid, shown: Destination): void {
+    this.monitors ??= new SmallMap();
+    this.monitors.set(ref, { target, shown });
+  }
+
+  /** `watcher` watches this process. */
+  addWatcher(ref: Ref, watcher: Pid, shown: Destination): void {
+    this.watchers ??= new SmallMap();
+    this.watchers.set(ref, { watcher, shown });
   }
 
   /** Frees what is empty. */

@@ -9,7 +9,6 @@ import type { ExitReason } from "../core/exit-reason.js";
 import type { DownMessage, ExitMessage } from "../core/messages.js";
 import { type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { SmallMap } from "../core/small-map.js";
 import type { Destination } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { Births } from "./births.js";
@@ -54,10 +53,10 @@ export class Signals {
     const pid = scheduler.nextPid(thread);
     claim?.(pid);
     // The parent's own half of link and monitor first: whatever happens to the child, its end finds them in place.
-    if (parent !== null && options.link) addLink(parent, pid);
+    if (parent !== null && options.link) parent.addLink(pid);
     // A start that is acknowledged is a request: its half of the monitor is part of that (`spawnRequest`).
     if (parent !== null && options.monitor !== null && !options.acknowledge)
-      addMonitor(parent, options.monitor, pid, pid);
+      parent.addMonitor(options.monitor, pid, pid);
     scheduler.cells.countProcess(thread);
     const by = parent?.pid ?? null;
     if (local !== undefined) this.#begin(pid, by, local, args, options);
@@ -85,9 +84,9 @@ export class Signals {
     const record = this.#scheduler.start(pid, parent, definition, args, options.label);
     const { name, monitor } = options; // the name was claimed by whoever asked for the process
     if (typeof name === "string") record.name = name;
-    if (parent !== null && options.link) addLink(record, parent);
+    if (parent !== null && options.link) record.addLink(parent);
     if (parent !== null && monitor !== null) {
-      addWatcher(record, monitor, parent, pid);
+      record.addWatcher(monitor, parent, pid);
       if (options.acknowledge) record.starter = { pid: parent, ref: monitor };
     }
     // Last: it links to the registry, and if that is gone, this may be the end already.
@@ -104,7 +103,7 @@ export class Signals {
 
   link(record: ProcessRecord, to: Pid): void {
     if (to === record.pid || record.links?.has(to)) return;
-    addLink(record, to);
+    record.addLink(to);
     this.#toward(to, Op.link, record.pid);
   }
 
@@ -114,7 +113,7 @@ export class Signals {
 
   /** `shown` is what the DOWN message names: the pid, or the name the monitor was set on. */
   monitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): void {
-    addMonitor(record, ref, target, shown);
+    record.addMonitor(ref, target, shown);
     this.watch(record, ref, target, shown);
   }
 
@@ -123,7 +122,7 @@ export class Signals {
     const thread = threadOf(target);
     if (thread === this.#scheduler.thread) {
       const watched = this.#scheduler.processes.get(target);
-      if (watched !== undefined) return addWatcher(watched, ref, record.pid, shown);
+      if (watched !== undefined) return watched.addWatcher(ref, record.pid, shown);
       if (this.waitsForBirth(target, Op.monitor, record.pid, ref, shown)) return;
       this.#monitored(target, record.pid, ref, shown);
     } else {
@@ -320,7 +319,7 @@ export class Signals {
   #linked(to: Pid, from: Pid): void {
     const record = this.#scheduler.processes.get(to);
     if (record === undefined) this.#tellExit(from, to, "noproc");
-    else addLink(record, from);
+    else record.addLink(from);
   }
 
   #unlinked(to: Pid, from: Pid): void {
@@ -330,7 +329,7 @@ export class Signals {
   #monitored(to: Pid, watcher: Pid, ref: Ref, shown: Destination): void {
     const record = this.#scheduler.processes.get(to);
     if (record === undefined) this.#tellDown(watcher, ref, shown, "noproc");
-    else addWatcher(record, ref, watcher, shown);
+    else record.addWatcher(ref, watcher, shown);
   }
 
   /** An exit signal arrives: along a link, or sent with `exit(pid, reason)`. */
@@ -383,19 +382,4 @@ export class Signals {
     if (thread === this.#scheduler.thread) this.down(to, ref, shown, reason);
     else this.#scheduler.begin(thread, Op.down, null)?.push(to, ref, shown, reason);
   }
-}
-
-function addLink(record: ProcessRecord, to: Pid): void {
-  record.links ??= new Set();
-  record.links.add(to);
-}
-
-function addMonitor(record: ProcessRecord, ref: Ref, target: Pid, shown: Destination): void {
-  record.monitors ??= new SmallMap();
-  record.monitors.set(ref, { target, shown });
-}
-
-function addWatcher(record: ProcessRecord, ref: Ref, watcher: Pid, shown: Destination): void {
-  record.watchers ??= new SmallMap();
-  record.watchers.set(ref, { watcher, shown });
 }
