@@ -25,14 +25,14 @@ export class Arrivals {
   readonly #sources = new Map<Link, Source>();
   #goesOn = false;
 
-  add(link: Link, receive: (batch: Batch) => void): void {
+  add(link: Link, receive: (batch: Batch) => void, lost: (error: unknown) => void): void {
     const source: Source = { link, receive, waiting: [] };
     this.#sources.set(link, source);
     link.onBatch((arrived) => {
       if (this.#sources.size === 1) return receive(arrived.batch);
       source.waiting.push(arrived);
       this.#takeIn();
-    });
+    }, lost);
   }
 
   /** Takes in all that was posted over a link whose other side is dead, and forgets it. */

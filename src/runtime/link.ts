@@ -22,8 +22,11 @@ export interface Link {
    * @throws DataCloneError if something in it cannot be copied. Then nothing of the batch was posted, and nothing handed over.
    */
   post(batch: Batch, transfer?: readonly TransferListItem[]): void;
-  /** Called with each batch that arrives, unless it was {@link take}n. Set once, before anything can arrive. */
-  onBatch(receive: (arrived: Arrived) => void): void;
+  /**
+   * `receive` is called with each batch that arrives, unless it was {@link take}n, and `lost` for one that arrived but can't be
+   * read. Set once, before anything can arrive.
+   */
+  onBatch(receive: (arrived: Arrived) => void, lost: (error: unknown) => void): void;
   /** The oldest batch that the other side has posted and that has not been received, if there is one. */
   take(): Arrived | undefined;
   close(): void;

@@ -7,6 +7,7 @@ type Posted = readonly [postedNs: number, Batch];
 
 export class PortLink implements Link {
   readonly #port: MessagePort;
+  #lost: (error: unknown) => void = () => {};
 
   constructor(port: MessagePort) {
     this.#port = port;
@@ -16,13 +17,21 @@ export class PortLink implements Link {
     this.#port.postMessage([Number(process.hrtime.bigint()), batch] satisfies Posted, transfer);
   }
 
-  onBatch(receive: (arrived: Arrived) => void): void {
+  onBatch(receive: (arrived: Arrived) => void, lost: (error: unknown) => void): void {
+    this.#lost = lost;
     this.#port.on("message", (posted: Posted) => receive(arrivedFrom(posted)));
+    this.#port.on("messageerror", lost);
   }
 
   take(): Arrived | undefined {
-    const received = receiveMessageOnPort(this.#port);
-    return received && arrivedFrom(received.message as Posted);
+    for (;;) {
+      try {
+        const received = receiveMessageOnPort(this.#port);
+        return received && arrivedFrom(received.message as Posted);
+      } catch (error) {
+        this.#lost(error); // it is out of the port: the next one may be fine
+      }
+    }
   }
 
   close(): void {

@@ -27,20 +27,24 @@ export class Router {
     return outbox;
   }
 
-  /** Takes in what comes over `link` with `receive`, and sends what waits for it. */
-  connect(thread: number, link: Link, receive: (batch: Batch) => void): void {
+  /** Takes in what comes over `link` with `receive`, and sends what waits for it. `lost` hears of a batch that can't be read. */
+  connect(thread: number, link: Link, receive: (batch: Batch) => void, lost: (error: unknown) => void): void {
     const outbox = this.#outboxes.get(thread) ?? new Outbox();
     this.#outboxes.set(thread, outbox);
     outbox.connect(link);
     this.#dirty.push(outbox);
-    this.#arrivals.add(link, (batch) => {
-      if (batch[0] === Op.acknowledge) {
-        outbox.acknowledged();
-        this.#dirty.push(outbox); // the next full batch may go
-      }
-      receive(batch);
-      if (batch[0] === Op.full) link.post([Op.acknowledge]); // past the outbox: two floods must not wait for each other
-    });
+    this.#arrivals.add(
+      link,
+      (batch) => {
+        if (batch[0] === Op.acknowledge) {
+          outbox.acknowledged();
+          this.#dirty.push(outbox); // the next full batch may go
+        }
+        receive(batch);
+        if (batch[0] === Op.full) link.post([Op.acknowledge]); // past the outbox: two floods must not wait for each other
+      },
+      lost,
+    );
   }
 
   /** Takes in what a dead thread had still posted, then forgets it. */

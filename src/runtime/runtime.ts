@@ -41,6 +41,13 @@ const TERMINATION_WAIT_MS = 5000;
 /** How long a thread may take to hand over what it printed. */
 const PRINT_WAIT_MS = 200;
 
+/**
+ * A scheduler's stack, as large as the main thread's. With the 4 MiB that Node.js gives to workers one could post what is nested
+ * deeper than the main thread can read (3,200 arrays in each other), and the whole batch would be lost there. With this the post
+ * fails (at 2,600), which is its sender's error.
+ */
+const STACK_MIB = 1;
+
 interface Thread {
   readonly number: number;
   readonly slot: number;
@@ -240,7 +247,7 @@ export class Runtime {
       workerData: data,
       transferList: peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
-      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(this.options.maxHeapBytes) },
+      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(this.options.maxHeapBytes), stackSizeMb: STACK_MIB },
       ...threadFlags(),
     });
     const thread: Thread = { number, slot, worker, vitals: data.vitals, ready: false };

@@ -21,7 +21,7 @@ import { context } from "./context.js";
 import { Deadlines } from "./deadlines.js";
 import type { Definitions } from "./definitions.js";
 import type { Interest } from "./interest.js";
-import type { Link } from "./link.js";
+import type { Batch, Link } from "./link.js";
 import type { Names } from "./names.js";
 import { notSendable } from "./not-sendable.js";
 import type { Unsendable } from "./outbox.js";
@@ -208,9 +208,12 @@ export class Scheduler {
 
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
-    this.router.connect(thread, link, (batch) => {
+    const receive = (batch: Batch): void => {
       this.signals.receive(batch);
       this.#turns.wake();
+    };
+    this.router.connect(thread, link, receive, (error) => {
+      this.report({ tag: "notice", message: `what thread ${thread} sent can't be read and is lost: ${String(error)}` });
     });
     this.#turns.wake();
   }

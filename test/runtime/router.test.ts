@@ -46,9 +46,11 @@ function router(): {
   const router = new Router();
   const links = [new WaitingLink(), new WaitingLink(), new WaitingLink()] as const;
   const taken: unknown[] = [];
-  links.forEach((link, index) => void router.connect(index + 1, link, (batch) => taken.push(...batch)));
+  links.forEach((link, index) => void router.connect(index + 1, link, (batch) => taken.push(...batch), lost));
   return { router, links, taken };
 }
+
+const lost = (error: unknown): void => assert.fail(String(error));
 
 test("what a message caused on a third thread does not overtake it, whichever link the event loop looks at first", () => {
   const { links, taken } = router();
@@ -103,7 +105,7 @@ test("the I/O thread is told first, then the others in the order in which there 
   const told: number[] = [];
   for (const thread of [0, 1, 2]) {
     const link = new WaitingLink();
-    router.connect(thread, link, () => {});
+    router.connect(thread, link, () => {}, lost);
     link.onPost = () => void told.push(thread);
   }
   router.flush(() => assert.fail());

@@ -302,3 +302,29 @@ test("a name is free again if the thread that started its process died before it
     });
   });
 });
+
+test("what is nested too deep for another thread ends its sender, and takes nothing else of the batch along", async () => {
+  await withThreads({}, async ({ run, reports }) => {
+    await run(async () => {
+      for (const depth of [2000, 6000]) {
+        const { ref } = spawnMonitor("nesting", [self(), depth], { scheduler: 1 });
+        assert.equal(await receive((message) => typeof message === "string"), "before");
+        if (depth === 2000) {
+          let levels = 0;
+          let inner = await receive(Array.isArray);
+          for (; Array.isArray(inner); inner = inner[0]) levels++;
+          assert.equal(levels, depth);
+        }
+        const { reason } = await receive((message) => isDown(message) && message.ref === ref).then(
+          (message) => message as { reason: unknown },
+        );
+        if (depth === 2000) assert.equal(reason, "normal");
+        else assert.ok(isErrorReason(reason) && reason.code === "JOIST_NOT_SENDABLE", JSON.stringify(reason));
+      }
+    });
+    assert.deepEqual(
+      reports.filter((report) => report.tag === "notice"),
+      [],
+    );
+  });
+});

@@ -152,3 +152,12 @@ export const unowned = define("unowned", async () => {
 });
 
 export default { services: [], describe: (): null => null };
+
+/** Sends text, and then an array of arrays of so many levels. */
+export const nesting = define("nesting", async (to: Pid, depth: number) => {
+  send(to, "before");
+  let nested: unknown[] = [];
+  for (let level = 1; level < depth; level++) nested = [nested];
+  send(to, nested);
+  await new Promise((resolve) => setTimeout(resolve, 50)); // it is found out at the end of the turn
+});
