@@ -73,6 +73,10 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   /** What of the client's messages is kept out of the log. */
+  get joinTimeoutMs(): number {
+    return this.#manifest.joinTimeoutMs;
+  }
+
   get filter(): FilterParameters {
     return this.#manifest.filter;
   }

@@ -47,6 +47,7 @@ export class Join implements PortHandler, Subscriber {
   #channel: Pid | null = null;
   #replaced = false;
   #broadcasts: SharedMessage[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     connection: Connection,
@@ -90,8 +91,16 @@ export class Join implements PortHandler, Subscriber {
     if (spawned === undefined) return false;
     this.#channel = spawned.pid;
     this.#connection.beside = spawned.pid;
+    this.#timer = setTimeout(this.#late, this.#connection.joinTimeoutMs);
     return true;
   }
+
+  /** `join` takes too long: nobody waits for it any more, and nothing of it may come after the refusal. */
+  readonly #late = (): void => {
+    if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
+    this.#port.exit(this.#channel, "kill");
+    this.#refuse({ reason: "join timeout" });
+  };
 
   /** Passes a frame of the client on to the channel. */
   forward(frame: Encoded): void {
@@ -101,6 +110,7 @@ export class Join implements PortHandler, Subscriber {
   /** Another join of this topic comes: this one's channel must go, and is heard no more. */
   replace(): void {
     this.#replaced = true;
+    clearTimeout(this.#timer);
     this.#unsubscribe();
     const channel = this.#channel;
     if (channel === null) return;
@@ -113,6 +123,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The connection is gone; the channel, which watches this port, learns why. */
   closed(reason: ExitReason): void {
+    clearTimeout(this.#timer);
     this.#unsubscribe();
     this.state = "ended";
     this.#port.close(reason);
@@ -120,7 +131,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The channel could not be started at all. */
   fail(): void {
-    this.#refuse(null);
+    this.#refuse({ reason: "join crashed" });
     this.#port.close("normal");
   }
 
@@ -164,16 +175,18 @@ export class Join implements PortHandler, Subscriber {
   #joined(reply: Encoded): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "joined";
+    clearTimeout(this.#timer);
     this.#answer(reply);
     for (const shared of this.#broadcasts) this.#connection.transport.sendShared(shared);
     this.#broadcasts = [];
     this.#connection.decided(this);
   }
 
-  /** @param reply - The channel's; `null` if it ended without one. */
-  #refuse(reply: Encoded | null): void {
+  /** @param reply - The channel's, or the reason why it has none. */
+  #refuse(reply: Encoded | { readonly reason: string }): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "ended";
+    clearTimeout(this.#timer);
     this.#unsubscribe();
     this.#answer(reply);
     this.#connection.left(this);
@@ -181,9 +194,9 @@ export class Join implements PortHandler, Subscriber {
   }
 
   /** The reply, and right behind it the end of the join it replaces. */
-  #answer(reply: Encoded | null): void {
-    if (reply !== null) this.#connection.transport.send(reply);
-    else this.#connection.sendReply(this.joinRef, this.ref, this.topic, "error", { reason: "join crashed" });
+  #answer(reply: Encoded | { readonly reason: string }): void {
+    if (typeof reply === "string" || reply instanceof Uint8Array) this.#connection.transport.send(reply);
+    else this.#connection.sendReply(this.joinRef, this.ref, this.topic, "error", reply);
     this.replaces?.replacedEnd();
   }
 
@@ -195,7 +208,7 @@ export class Join implements PortHandler, Subscriber {
   }
 
   #down(): void {
-    if (this.state === "joining" && !this.#replaced) this.#refuse(null);
+    if (this.state === "joining" && !this.#replaced) this.#refuse({ reason: "join crashed" });
     else if (!this.#replaced) this.#end(ControlEvent.error, { reason: "channel_crash" });
     this.#port.close("normal");
   }

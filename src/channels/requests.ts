@@ -69,6 +69,7 @@ export interface SocketManifest {
   readonly socket: string;
   readonly routes: readonly RouteManifest[];
   readonly maxChannels: number;
+  readonly joinTimeoutMs: number;
   /** Of its application. */
   readonly filter: FilterParameters;
 }

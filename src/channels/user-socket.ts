@@ -26,6 +26,11 @@ import type { ConnectInfo, Refusal } from "./transport.js";
 /** Channels a client may have joined over one connection, as in Phoenix. */
 export const DEFAULT_MAX_CHANNELS = 100;
 
+/** Milliseconds a `join` may take. */
+export const DEFAULT_JOIN_TIMEOUT_MS = 30_000;
+/** The longest delay Node.js timers take. */
+const MAX_DELAY_MS = 2_147_483_647;
+
 export interface Accepted {
   /** Names the client for `disconnect(id)`. @defaultValue none */
   readonly id?: string | null;
@@ -63,6 +68,11 @@ export interface SocketOptions {
   readonly log?: LogLevel;
   /** Channels a client may have joined over one connection; one more is refused. @defaultValue 100 */
   readonly maxChannels?: number;
+  /**
+   * Milliseconds a channel's `join` may take; then it is killed, and the client gets the error `join timeout`. The stock client
+   * gives up after 10 s by itself. @defaultValue 30000
+   */
+  readonly joinTimeoutMs?: number;
 }
 
 export class UserSocket implements Definition<readonly [ConnectCall]> {
@@ -119,7 +129,9 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
     checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
-    return { socket: keyOf(this as Definition), routes, maxChannels, filter };
+    const joinTimeoutMs = this.options.joinTimeoutMs ?? DEFAULT_JOIN_TIMEOUT_MS;
+    checkInteger("joinTimeoutMs", joinTimeoutMs, 1, MAX_DELAY_MS);
+    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, filter };
   }
 }
 

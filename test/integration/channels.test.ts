@@ -367,3 +367,17 @@ for (const [threads, options, { name: transport, Client, malformed, disconnected
       assert.ok(disconnected.includes(await client.closed));
     }, options));
 }
+
+test("a join that takes longer than it may is refused, its channel killed, and the topic can be joined anew", async () => {
+  await withApp(async ({ app }) => {
+    const client = await RawClient.connect(app.port, "vsn=2.0.0", "/hasty/websocket");
+    client.send("1", "1", "room:late", "phx_join", { slowMs: 60_000 });
+    const refused = { status: "error", response: { reason: "join timeout" } };
+    assert.deepEqual(await client.next(), ["1", "1", "room:late", "phx_reply", refused]);
+    client.send("2", "2", "room:late", "phx_join", {});
+    const [joinRef, , , event, payload] = await client.next();
+    assert.deepEqual([joinRef, event, (payload as { status: string }).status], ["2", "phx_reply", "ok"]);
+    client.send("2", "3", "room:late", "echo", { n: 1 });
+    assert.equal((await client.next())[1], "3"); // nothing of the first join in between
+  });
+});

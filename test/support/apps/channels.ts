@@ -195,7 +195,10 @@ export const UserSocket = socket({
   maxChannels: 5,
 });
 
+/** Its joins may not take long. */
+export const HastySocket = socket({ channels: { "room:*": RoomChannel }, joinTimeoutMs: 60 });
+
 export default application({
-  sockets: { "/socket": { socket: UserSocket, longpoll: { windowMs: 1000 } } },
+  sockets: { "/socket": { socket: UserSocket, longpoll: { windowMs: 1000 } }, "/hasty": HastySocket },
   children: [Counter.child(0, { name: "counter" })],
 });
