@@ -34,9 +34,18 @@ export function threadOf(pid: Pid): number {
   }
 }
 
-/** The parts of a pid, for tables that hold numbers (names in shared memory) and for printing. */
+/** The parts of a pid, for tables that hold numbers and for printing. Read digit by digit: each new process goes through here. */
 export function pidParts(pid: Pid): { readonly thread: number; readonly serial: number; readonly creator: number } {
-  const parts = pid.slice(1, -1).split(".");
-  const thread = Number(parts[1]);
-  return { thread, serial: Number(parts[2]), creator: parts[3] === undefined ? thread : Number(parts[3]) };
+  let thread = 0;
+  let serial = 0;
+  let creator = 0;
+  let dots = 1; // "<0." is behind us, as in threadOf
+  for (let i = 3; i < pid.length - 1; i++) {
+    const digit = pid.charCodeAt(i) - 48;
+    if (digit < 0) dots++;
+    else if (dots === 1) thread = thread * 10 + digit;
+    else if (dots === 2) serial = serial * 10 + digit;
+    else creator = creator * 10 + digit;
+  }
+  return { thread, serial, creator: dots === 3 ? creator : thread };
 }
