@@ -21,8 +21,8 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
 import { isThenable } from "../core/thenable.js";
+import type { Destination } from "../core/via.js";
 import {
   type AnyFunction,
   type Definition,
@@ -189,23 +189,23 @@ async function startAgent(
  *   there or ends first, as by an error in the function; `callTimeout`. Uncaught they end the caller.
  */
 function get<S, Args extends readonly unknown[], R>(
-  to: Pid | string,
+  to: Destination,
   run: AgentFunction<S, Args, R>,
   ...rest: AgentArguments<Args, [timeoutMs?: number]>
 ): Promise<Awaited<R>>;
-function get(to: Pid | string, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<unknown>;
-function get(to: Pid | string, run: Runnable, args?: readonly unknown[], timeoutMs?: number): Promise<unknown> {
+function get(to: Destination, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<unknown>;
+function get(to: Destination, run: Runnable, args?: readonly unknown[], timeoutMs?: number): Promise<unknown> {
   return request(to, "get", run, args, timeoutMs);
 }
 
 /** Has a function make the next state. As `Agent.update/3`; parameters and errors are those of {@link get}. */
 function update<S, Args extends readonly unknown[]>(
-  to: Pid | string,
+  to: Destination,
   run: AgentFunction<S, Args, S | void | PromiseLike<S | void>>,
   ...rest: AgentArguments<Args, [timeoutMs?: number]>
 ): Promise<void>;
-function update(to: Pid | string, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<void>;
-async function update(to: Pid | string, run: Runnable, args?: readonly unknown[], timeoutMs?: number): Promise<void> {
+function update(to: Destination, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<void>;
+async function update(to: Destination, run: Runnable, args?: readonly unknown[], timeoutMs?: number): Promise<void> {
   await request(to, "update", run, args, timeoutMs);
 }
 
@@ -217,39 +217,34 @@ export type GetAndUpdate<S, R> = readonly [reply: R, state: S] | readonly [reply
  * {@link get}. An agent whose function returns something else ends with `["bad_return_value", value]`.
  */
 function getAndUpdate<S, Args extends readonly unknown[], R>(
-  to: Pid | string,
+  to: Destination,
   run: AgentFunction<S, Args, GetAndUpdate<S, R> | PromiseLike<GetAndUpdate<S, R>>>,
   ...rest: AgentArguments<Args, [timeoutMs?: number]>
 ): Promise<R>;
-function getAndUpdate(to: Pid | string, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<unknown>;
-function getAndUpdate(
-  to: Pid | string,
-  run: Runnable,
-  args?: readonly unknown[],
-  timeoutMs?: number,
-): Promise<unknown> {
+function getAndUpdate(to: Destination, run: string, args?: readonly unknown[], timeoutMs?: number): Promise<unknown>;
+function getAndUpdate(to: Destination, run: Runnable, args?: readonly unknown[], timeoutMs?: number): Promise<unknown> {
   return request(to, "get_and_update", run, args, timeoutMs);
 }
 
 /** Has a function make the next state, and does not wait for it. To nobody: nothing happens. As `Agent.cast/2`. */
 function castAgent<S, Args extends readonly unknown[]>(
-  to: Pid | string,
+  to: Destination,
   run: AgentFunction<S, Args, S | void | PromiseLike<S | void>>,
   ...rest: AgentArguments<Args, []>
 ): void;
-function castAgent(to: Pid | string, run: string, args?: readonly unknown[]): void;
-function castAgent(to: Pid | string, run: Runnable, args: readonly unknown[] = []): void {
+function castAgent(to: Destination, run: string, args?: readonly unknown[]): void;
+function castAgent(to: Destination, run: Runnable, args: readonly unknown[] = []): void {
   const pid = isPid(to) ? to : whereis(to);
   if (pid !== undefined) cast(pid, "cast", [sendableRunnable(run, pid), args] satisfies Operation);
 }
 
 /** Ends an agent and waits until it is gone; see {@link stopServer}. As `Agent.stop/3`. */
-function stop(to: Pid | string, reason?: ExitReason, timeoutMs?: number): Promise<void> {
+function stop(to: Destination, reason?: ExitReason, timeoutMs?: number): Promise<void> {
   return stopServer(to, reason, timeoutMs);
 }
 
 function request(
-  to: Pid | string,
+  to: Destination,
   event: "get" | "update" | "get_and_update",
   run: Runnable,
   args: readonly unknown[] = [],

@@ -18,6 +18,7 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import { type Destination, showDestination } from "../core/via.js";
 import {
   type Definition,
   isPid,
@@ -55,6 +56,37 @@ export interface TaskChildOptions extends SupervisedTaskOptions {
   readonly restart?: RestartType;
 }
 
+/** The ways to start a task under a supervisor: a function, a definition, or the key of either. */
+interface StartTask {
+  <Args extends readonly unknown[], R>(
+    supervisor: Destination,
+    run: TaskFunction<Args, R>,
+    ...rest: TaskArguments<Args, SupervisedTaskOptions>
+  ): Promise<Task<Awaited<R>>>;
+  <Args extends readonly unknown[]>(
+    supervisor: Destination,
+    run: Definition<Args>,
+    ...rest: TaskArguments<Args, SupervisedTaskOptions>
+  ): Promise<Task>;
+  (supervisor: Destination, run: string, args?: readonly unknown[], options?: SupervisedTaskOptions): Promise<Task>;
+}
+
+/** The same of a stream, whose tasks take one item each. */
+interface StreamTasks {
+  <T, R>(
+    supervisor: Destination,
+    items: StreamItems<T>,
+    run: TaskFunction<[T], R>,
+    options?: StreamOptions & SupervisedTaskOptions,
+  ): TaskStream<Awaited<R>>;
+  <T>(
+    supervisor: Destination,
+    items: StreamItems<T>,
+    run: string,
+    options?: StreamOptions & SupervisedTaskOptions,
+  ): TaskStream;
+}
+
 // ---- a task and its answer ----
 
 /**
@@ -65,118 +97,62 @@ export interface TaskChildOptions extends SupervisedTaskOptions {
  * @throws RuntimeError `maxChildren` if it has as many as it may, `noScheduler`, `unknownDefinition` as in `task.async`;
  *   `callFailed` if there is no such supervisor.
  */
-function async<Args extends readonly unknown[], R>(
-  supervisor: Pid | string,
-  run: TaskFunction<Args, R>,
-  ...rest: TaskArguments<Args, SupervisedTaskOptions>
-): Promise<Task<Awaited<R>>>;
-function async<Args extends readonly unknown[]>(
-  supervisor: Pid | string,
-  run: Definition<Args>,
-  ...rest: TaskArguments<Args, SupervisedTaskOptions>
-): Promise<Task>;
-function async(
-  supervisor: Pid | string,
-  run: string,
-  args?: readonly unknown[],
-  options?: SupervisedTaskOptions,
-): Promise<Task>;
-async function async(
-  supervisor: Pid | string,
+const async = (async (
+  supervisor: Destination,
   run: Runnable,
   args: readonly unknown[] = [],
   options: SupervisedTaskOptions = {},
-): Promise<Task> {
+): Promise<Task> => {
   const what = placed(run, options);
   const pid = await begin(supervisor, run, options);
   link(pid);
   return runTask(pid, what, args);
-}
+}) as StartTask; // the answer is of what `run` returns: only its types know
 
 /**
  * As {@link async}, but not linked to the caller: a crash of the task is its own, `task.yield` tells of it, and the task goes
  * on if the caller ends. As `Task.Supervisor.async_nolink/3`.
  */
-function asyncNolink<Args extends readonly unknown[], R>(
-  supervisor: Pid | string,
-  run: TaskFunction<Args, R>,
-  ...rest: TaskArguments<Args, SupervisedTaskOptions>
-): Promise<Task<Awaited<R>>>;
-function asyncNolink<Args extends readonly unknown[]>(
-  supervisor: Pid | string,
-  run: Definition<Args>,
-  ...rest: TaskArguments<Args, SupervisedTaskOptions>
-): Promise<Task>;
-function asyncNolink(
-  supervisor: Pid | string,
-  run: string,
-  args?: readonly unknown[],
-  options?: SupervisedTaskOptions,
-): Promise<Task>;
-async function asyncNolink(
-  supervisor: Pid | string,
+const asyncNolink = (async (
+  supervisor: Destination,
   run: Runnable,
   args: readonly unknown[] = [],
   options: SupervisedTaskOptions = {},
-): Promise<Task> {
+): Promise<Task> => {
   const what = placed(run, options);
   return runTask(await begin(supervisor, run, options), what, args);
-}
+}) as StartTask; // the answer is of what `run` returns: only its types know
 
 // ---- many ----
 
 /** `task.asyncStream` with tasks under the supervisor, linked to the reader. As `Task.Supervisor.async_stream/4`. */
-function asyncStream<T, R>(
-  supervisor: Pid | string,
-  items: StreamItems<T>,
-  run: TaskFunction<[T], R>,
-  options?: StreamOptions & SupervisedTaskOptions,
-): TaskStream<Awaited<R>>;
-function asyncStream<T>(
-  supervisor: Pid | string,
-  items: StreamItems<T>,
-  run: string,
-  options?: StreamOptions & SupervisedTaskOptions,
-): TaskStream;
-function asyncStream<T>(
-  supervisor: Pid | string,
+const asyncStream = (<T>(
+  supervisor: Destination,
   items: StreamItems<T>,
   run: Runnable,
   options: StreamOptions & SupervisedTaskOptions = {},
-): TaskStream {
+): TaskStream => {
   const start = async (): Promise<Pid> => {
     const pid = await begin(supervisor, run, options);
     link(pid);
     return pid;
   };
   return streamTasks(items, options, { what: placed(run, options), begin: start, linked: true });
-}
+}) as StreamTasks; // the answer is of what `run` returns: only its types know
 
 /**
  * {@link asyncStream} without links: a crash is the result `["exit", reason]` of its item. The tasks end with the reader all
  * the same. As `Task.Supervisor.async_stream_nolink/4`.
  */
-function asyncStreamNolink<T, R>(
-  supervisor: Pid | string,
-  items: StreamItems<T>,
-  run: TaskFunction<[T], R>,
-  options?: StreamOptions & SupervisedTaskOptions,
-): TaskStream<Awaited<R>>;
-function asyncStreamNolink<T>(
-  supervisor: Pid | string,
-  items: StreamItems<T>,
-  run: string,
-  options?: StreamOptions & SupervisedTaskOptions,
-): TaskStream;
-function asyncStreamNolink<T>(
-  supervisor: Pid | string,
+const asyncStreamNolink = (<T>(
+  supervisor: Destination,
   items: StreamItems<T>,
   run: Runnable,
   options: StreamOptions & SupervisedTaskOptions = {},
-): TaskStream {
+): TaskStream => {
   const start = (): Promise<Pid> => begin(supervisor, run, options);
   return streamTasks(items, options, { what: placed(run, options), begin: start, linked: false });
-}
+}) as StreamTasks; // the answer is of what `run` returns: only its types know
 
 // ---- children ----
 
@@ -189,18 +165,18 @@ function asyncStreamNolink<T>(
  * @returns `["ok", pid]`; `["error", "max_children"]`, `["error", reason]`.
  */
 function startTask<Args extends readonly unknown[]>(
-  supervisor: Pid | string,
+  supervisor: Destination,
   run: TaskFunction<Args, unknown> | Definition<Args>,
   ...rest: TaskArguments<Args, TaskChildOptions>
 ): Promise<StartResult>;
 function startTask(
-  supervisor: Pid | string,
+  supervisor: Destination,
   run: string,
   args?: readonly unknown[],
   options?: TaskChildOptions,
 ): Promise<StartResult>;
 async function startTask(
-  supervisor: Pid | string,
+  supervisor: Destination,
   run: Runnable,
   args: readonly unknown[] = [],
   options: TaskChildOptions = {},
@@ -217,7 +193,7 @@ async function startTask(
 }
 
 /** The tasks that run under a supervisor. */
-async function children(supervisor: Pid | string): Promise<readonly Pid[]> {
+async function children(supervisor: Destination): Promise<readonly Pid[]> {
   return (await whichChildren(supervisor)).map(({ pid }) => pid).filter(isPid);
 }
 
@@ -227,7 +203,7 @@ function placed(run: Runnable, { scheduler = "here" }: TaskOptions): Runnable {
 }
 
 /** Starts a child that waits for the caller to say what to run. */
-async function begin(supervisor: Pid | string, run: Runnable, options: SupervisedTaskOptions): Promise<Pid> {
+async function begin(supervisor: Destination, run: Runnable, options: SupervisedTaskOptions): Promise<Pid> {
   const result = await start(supervisor, run, options, ["await", self()]);
   if (result[0] === "ok") return result[1];
   const reason: ExitReason = result[1];
@@ -237,11 +213,13 @@ async function begin(supervisor: Pid | string, run: Runnable, options: Supervise
       : reason === "scheduler_down"
         ? [ErrorCode.noScheduler, "no scheduler can take it now"]
         : [ErrorCode.startFailed, formatReason(reason)];
-  throw new RuntimeError(code, `task supervisor ${supervisor} did not start a task: ${why}`, { cause: reason });
+  throw new RuntimeError(code, `task supervisor ${showDestination(supervisor)} did not start a task: ${why}`, {
+    cause: reason,
+  });
 }
 
 function start(
-  supervisor: Pid | string,
+  supervisor: Destination,
   run: Runnable,
   { scheduler = "here", label = taskLabel(run), restart = RestartType.temporary, shutdown }: TaskChildOptions,
   order: TaskStart,
@@ -270,7 +248,7 @@ export const taskSupervisor: typeof define & {
   readonly asyncStreamNolink: typeof asyncStreamNolink;
   readonly startChild: typeof startTask;
   readonly children: typeof children;
-  readonly terminateChild: (supervisor: Pid | string, task: Pid) => Promise<ChildResult>;
+  readonly terminateChild: (supervisor: Destination, task: Pid) => Promise<ChildResult>;
 } = Object.assign(define, {
   async,
   asyncNolink,
