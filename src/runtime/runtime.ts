@@ -6,8 +6,7 @@
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
  *  3. a fresh thread with a new number takes the slot, under a restart limit; beyond that the runtime stops.
  */
-import { getHeapStatistics } from "node:v8";
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
@@ -16,9 +15,6 @@ import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
-
-export type { RuntimeOptions };
-
 import { openServices, Port, type Service, servicePids } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
@@ -26,36 +22,19 @@ import { type LoadedProgram, loadProgram } from "./program.js";
 import type { ThreadReport } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
+import { SchedulerThread } from "./scheduler-thread.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
-import { threadFlags } from "./thread-flags.js";
-import type { Culprit, News, Order, ThreadData } from "./thread-protocol.js";
-import { allocateVitals, readVitals } from "./vitals.js";
-import { beatMsOf, type Verdict, Watchdog } from "./watchdog.js";
+import type { Culprit } from "./thread-protocol.js";
+import { type Verdict, Watchdog } from "./watchdog.js";
+
+export type { RuntimeOptions };
 
 /** The thread number of the I/O thread, and its slot. */
 const MAIN = 0;
 
 /** How long {@link Runtime.stop} waits for terminated threads: one in a native call cannot be stopped before it returns. */
 const TERMINATION_WAIT_MS = 5000;
-/** How long a thread may take to hand over what it printed. */
-const PRINT_WAIT_MS = 200;
-
-/**
- * A scheduler's stack, as large as the main thread's. With the 4 MiB that Node.js gives to workers one could post what is nested
- * deeper than the main thread can read (3,200 arrays in each other), and the whole batch would be lost there. With this the post
- * fails (at 2,600), which is its sender's error.
- */
-const STACK_MIB = 1;
-
-interface Thread {
-  readonly number: number;
-  readonly slot: number;
-  readonly worker: Worker;
-  readonly vitals: SharedArrayBuffer;
-  ready: boolean;
-}
-
 export class Runtime {
   readonly options: Required<RuntimeOptions>;
   readonly scheduler: Scheduler;
@@ -64,9 +43,9 @@ export class Runtime {
 
   readonly #url: string;
   readonly #shared: SharedBuffers;
-  readonly #threads = new Map<number, Thread>();
+  readonly #threads = new Map<number, SchedulerThread>();
   /** Threads that were replaced and terminated but are not gone, by why: one in a native call stays until that returns. */
-  readonly #zombies = new Map<Thread, Verdict["cause"]>();
+  readonly #zombies = new Map<SchedulerThread, Verdict["cause"]>();
   #watchdog: Watchdog | undefined;
   readonly #host: ProcessRecord;
   readonly #unhear: () => void;
@@ -195,8 +174,8 @@ export class Runtime {
     }
     this.#stopping = true;
     this.#watchdog?.stop();
-    const zombies = [...this.#zombies.keys()].map((thread) => thread.worker.terminate());
-    const ends = [...[...this.#threads.values()].map(endThread), ...zombies];
+    const zombies = [...this.#zombies.keys()].map((thread) => thread.terminate());
+    const ends = [...[...this.#threads.values()].map((thread) => thread.end()), ...zombies];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, TERMINATION_WAIT_MS);
@@ -229,67 +208,30 @@ export class Runtime {
     for (const other of this.#threads.values()) {
       const channel = new MessageChannel();
       peers.push({ thread: other.number, port: channel.port2 });
-      order(other, { tag: "peer", thread: number, port: channel.port1 }, [channel.port1]);
+      other.order({ tag: "peer", thread: number, port: channel.port1 }, [channel.port1]);
     }
-    const data: ThreadData = {
-      thread: number,
+    const thread = new SchedulerThread({
+      number,
       slot,
-      shared: this.#shared,
-      budgets: { messageBudget: this.options.messageBudget, turnBudgetMs: this.options.turnBudgetMs },
-      reporting: reportingOf(this.options),
-      vitals: allocateVitals(),
-      beatMs: beatMsOf(this.options),
-      maxHeapBytes: this.options.maxHeapBytes,
-      application: this.#url,
       peers,
-    };
-    const worker = new Worker(new URL("../../workers/scheduler.js", import.meta.url), {
-      workerData: data,
-      transferList: peers.map((peer) => peer.port),
-      name: `joist scheduler ${slot}`,
-      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(this.options.maxHeapBytes), stackSizeMb: STACK_MIB },
-      ...threadFlags(),
+      url: this.#url,
+      shared: this.#shared,
+      options: this.options,
+      heard: (report) => this.scheduler.reports.pass(report),
+      ready: () => this.#threadReady(number, slot),
+      exited: (gone, reason) => {
+        if (this.#zombies.delete(gone)) return; // its death was dealt with when it was given up
+        this.#threadDown(gone, reason);
+      },
     });
-    const thread: Thread = { number, slot, worker, vitals: data.vitals, ready: false };
     this.#threads.set(number, thread);
-    return this.#follow(thread);
+    return thread.started;
   }
 
-  #follow(thread: Thread): Promise<unknown> {
-    const { worker, slot } = thread;
-    let fault = "";
-    return new Promise((resolve, reject) => {
-      const failed = (message: string): void =>
-        reject(new RuntimeError(ErrorCode.startFailed, `scheduler ${slot} could not start: ${message}`));
-      const timer = setTimeout(() => {
-        fault = `not ready within ${this.options.threadStartTimeoutMs} ms`;
-        void worker.terminate();
-      }, this.options.threadStartTimeoutMs);
-      worker.on("message", (news: News) => {
-        if (news.tag === "report") return this.scheduler.reports.pass(news.report);
-        if (news.tag === "failed") {
-          fault = news.message;
-          void worker.terminate();
-          return;
-        }
-        clearTimeout(timer);
-        thread.ready = true;
-        this.scheduler.cells.setThread(slot, thread.number);
-        // Again, now that it can be seen: two threads that were replaced at once may have missed each other.
-        for (const pid of servicePids(this.scheduler, thread.number)) this.scheduler.send(null, pid, ["opened"]);
-        resolve(news.manifest);
-      });
-      worker.on("error", (error: Error) => {
-        fault = error.stack ?? error.message;
-      });
-      worker.on("exit", (code) => {
-        clearTimeout(timer);
-        const reason = fault === "" ? `it exited with code ${code}` : fault;
-        failed(reason);
-        if (this.#zombies.delete(thread)) return; // its death was dealt with when it was given up
-        this.#threadDown(thread, reason);
-      });
-    });
+  #threadReady(number: number, slot: number): void {
+    this.scheduler.cells.setThread(slot, number);
+    // Again, now that it can be seen: two threads that were replaced at once may have missed each other.
+    for (const pid of servicePids(this.scheduler, number)) this.scheduler.send(null, pid, ["opened"]);
   }
 
   #watch(): void {
@@ -299,8 +241,8 @@ export class Runtime {
         leaving: [...this.#zombies.values()].filter((cause) => cause === "swollen").length,
         threads: new Map(
           [...this.#threads.values()]
-            .filter((thread) => thread.ready)
-            .map(({ number, vitals }) => [number, readVitals(vitals, number)]),
+            .filter((thread) => thread.isReady)
+            .map((thread) => [thread.number, thread.vitals]),
         ),
       }),
       condemn: (verdict) => this.#condemn(verdict),
@@ -313,11 +255,10 @@ export class Runtime {
     if (thread === undefined || this.#stopping) return;
     this.#zombies.set(thread, verdict.cause);
     this.#threadDown(thread, verdict.reason, verdict);
-    thread.worker.unref();
-    void thread.worker.terminate();
+    thread.abandon();
   }
 
-  #threadDown(thread: Thread, reason: string, verdict?: Verdict): void {
+  #threadDown(thread: SchedulerThread, reason: string, verdict?: Verdict): void {
     const { number, slot } = thread;
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return;
@@ -326,7 +267,7 @@ export class Runtime {
       story.culprit?.isCertain === true ? { pid: story.culprit.pid, reason: ["scheduler_down", story.cause] } : null;
     this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
-    for (const other of this.#threads.values()) order(other, { tag: "down", thread: number, culprit }, []);
+    for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
     this.scheduler.signals.threadDown(number, culprit);
     this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
@@ -347,23 +288,14 @@ export class Runtime {
 
 /** What the report of a dead thread says beside its reason. */
 function storyOf(
-  thread: Thread,
+  thread: SchedulerThread,
   verdict: Verdict | undefined,
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
   if (verdict === undefined) return { cause: "exit" };
   const { cause, blockedMs, heapBytes } = verdict;
-  const { last, isRunning } = readVitals(thread.vitals, thread.number);
+  const { last, isRunning } = thread.vitals;
   const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
-}
-
-/**
- * V8's own limit for a thread: the last line. As far as possible from the watchdog's, for at that limit V8 ends the OS process
- * in many cases, and a leak runs on for a moment after it is seen.
- */
-function hardLimitMib(maxHeapBytes: number): number {
-  const own = getHeapStatistics().heap_size_limit;
-  return Math.ceil((Number.isFinite(maxHeapBytes) ? Math.max(own, 2 * maxHeapBytes) : own) / 2 ** 20);
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {
@@ -374,25 +306,4 @@ async function loadHere(url: string): Promise<LoadedProgram> {
       cause: error,
     });
   }
-}
-
-/**
- * Ends a thread when the last it printed has arrived here: `terminate` would lose all but the first line that is on its way. One
- * that is stuck does not read the order, and one that isn't ready has nobody who would.
- */
-function endThread(thread: Thread): Promise<unknown> {
-  const { worker, ready } = thread;
-  if (!ready) return worker.terminate();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => void worker.terminate(), PRINT_WAIT_MS);
-    worker.once("exit", () => {
-      clearTimeout(timer);
-      resolve(undefined);
-    });
-    order(thread, { tag: "exit" }, []);
-  });
-}
-
-function order(thread: Thread, what: Order, transfer: MessagePort[]): void {
-  thread.worker.postMessage(what, transfer);
 }
