@@ -14,13 +14,22 @@ export interface LoadOptions {
 
 export const HELP = `npm run bench:load [-- OPTIONS]: Joist beside plain ws and Socket.IO, under load
 
-  --quick       short windows and one round: less than five minutes
+  --quick       short windows, one round, and only the scenarios that matter most: less than five minutes
   --only NAME   only scenarios with that in their name; may be repeated
-                (${SCENARIOS.map(({ name }) => name).join(", ")})
+                ${namesOf(SCENARIOS)}
   --rounds N    how often each is measured, 1 to 20 (default 3; with --quick 1)
   --out DIR     where the JSON and the HTML report go (default bench/results)
   --cpu-prof    also leaves a CPU profile of each thread of each server there
   --help        this text`;
+
+/** In lines that fit, behind what they explain. */
+function namesOf(scenarios: readonly Scenario[]): string {
+  const half = Math.ceil(scenarios.length / 2);
+  const lines = [scenarios.slice(0, half), scenarios.slice(half)].map((line) =>
+    line.map(({ name }) => name).join(", "),
+  );
+  return `(${lines.join(",\n                ")})`;
+}
 
 const DEFAULT_ROUNDS = 3;
 const MAX_ROUNDS = 20;
@@ -54,7 +63,9 @@ export function parseOptions(args: readonly string[]): LoadOptions | "help" | { 
   if (stranger !== undefined) return wrong(`no scenario has "${stranger}" in its name`);
   // A whole name means that one alone: "echo-1" is also the beginning of "echo-16".
   const scenarios = SCENARIOS.filter(
-    ({ name }) => only.length === 0 || only.some((part) => (isName(part) ? name === part : name.includes(part))),
+    ({ name, quick: isQuick = false }) =>
+      (only.length === 0 && (isQuick || !quick)) ||
+      only.some((part) => (isName(part) ? name === part : name.includes(part))),
   );
   return { scenarios, quick, rounds: rounds ?? (quick ? 1 : DEFAULT_ROUNDS), out, profile };
 }

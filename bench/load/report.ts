@@ -60,7 +60,7 @@ function cpuBars(rows: readonly Row[]): string {
 }
 
 function memoryBars(rows: readonly Row[]): string {
-  return bars("KiB a connection", rows, ({ bytesPerConnection }) => (bytesPerConnection ?? 0) / 1024);
+  return bars("KiB a connection", rows, ({ bytesEach }) => (bytesEach ?? 0) / 1024);
 }
 
 function bars(title: string, rows: readonly Row[], read: (row: Row) => number): string {
