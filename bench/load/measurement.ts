@@ -23,11 +23,19 @@ export interface Sample {
   readonly pssBytes: number;
 }
 
+/** A stretch of the system's monotonic clock, in microseconds. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What the generator tells the runner. */
 export interface Measured {
   /** Messages in the window. */
   readonly messages: number;
   readonly windowMs: number;
+  /** When it was, by the system's monotonic clock, as CPU profiles have it. */
+  readonly windowMicros: Stretch;
   readonly serverCpuMicros: number;
   readonly generatorCpuMicros: number;
   /** Of the rest of the machine: what disturbed the measurement. */
@@ -101,6 +109,7 @@ export class Measurement {
     const own = process.cpuUsage();
     const server = readCpuMicros(this.#server, this.#microsPerTick);
     const machine = readBusyMicros(this.#microsPerTick);
+    const from = monotonicMicros();
     this.#startMs = performance.now();
     const samples: Sample[] = [];
     const sample = (): void => {
@@ -113,6 +122,7 @@ export class Measurement {
     await delay(windowMs);
     this.measuring = false;
     this.#endMs = performance.now();
+    const windowMicros = { from, to: monotonicMicros() };
     const serverCpuMicros = readCpuMicros(this.#server, this.#microsPerTick) - server;
     const machineMicros = readBusyMicros(this.#microsPerTick) - machine;
     const { user, system } = process.cpuUsage(own);
@@ -121,7 +131,8 @@ export class Measurement {
     sample();
     // Ticks are coarse, and what is read one after the other is not of one moment: never below nothing.
     const othersCpuMicros = Math.max(0, machineMicros - serverCpuMicros - generatorCpuMicros);
-    const times = { windowMs: this.#endMs - this.#startMs, serverCpuMicros, generatorCpuMicros, othersCpuMicros };
+    const cpu = { serverCpuMicros, generatorCpuMicros, othersCpuMicros };
+    const times = { windowMs: this.#endMs - this.#startMs, windowMicros, ...cpu };
     const pssBytes = this.pssBytes();
     for (let waitedMs = 0; this.#arrived < this.#expected && waitedMs < lateMs; waitedMs += 50) await delay(50);
     this.failures += this.#expected - this.#arrived;
@@ -136,4 +147,8 @@ export class Measurement {
   #record(sinceMs: number): void {
     this.latency.recordValue(Math.max(1, Math.round((performance.now() - sinceMs) * 1000)));
   }
+}
+
+function monotonicMicros(): number {
+  return Number(process.hrtime.bigint() / 1000n);
 }

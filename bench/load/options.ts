@@ -19,7 +19,7 @@ export const HELP = `npm run bench:load [-- OPTIONS]: Joist beside plain ws and 
                 ${namesOf(SCENARIOS)}
   --rounds N    how often each is measured, 1 to 20 (default 3; with --quick 1)
   --out DIR     where the JSON and the HTML report go (default bench/results)
-  --cpu-prof    also leaves a CPU profile of each thread of each server there
+  --cpu-prof    also leaves a CPU profile of each thread of each server there, and flame graphs in the report
   --help        this text`;
 
 /** In lines that fit, behind what they explain. */

@@ -20,7 +20,14 @@ import { SCENARIOS } from "../../bench/load/scenarios.js";
 import { findRoot } from "../architecture/imports.js";
 
 const measured = (values: Partial<Measured>): Measured => ({
-  ...{ messages: 1000, windowMs: 1000, serverCpuMicros: 1000, generatorCpuMicros: 0, othersCpuMicros: 0 },
+  ...{
+    messages: 1000,
+    windowMs: 1000,
+    windowMicros: { from: 0, to: 0 },
+    serverCpuMicros: 1000,
+    generatorCpuMicros: 0,
+    othersCpuMicros: 0,
+  },
   ...{ pssBytes: 1, latency: "", samples: [], failures: 0, ...values },
 });
 const cpu: Check = { name: "echo-1", what: "cpu", against: "ws" };

@@ -177,6 +177,7 @@ test("a row has the medians of its rounds, the ratios to ws, and says when the g
       ...{
         messages: 1000,
         windowMs: 100,
+        windowMicros: { from: 0, to: 0 },
         serverCpuMicros,
         generatorCpuMicros,
         othersCpuMicros: 0,
