@@ -41,8 +41,8 @@ export const ROUNDS = 5;
 /** Rounds of a recording. */
 export const RECORD_ROUNDS = 15;
 /**
- * The least margin. The medians of five rounds of ten runs, half of them beside a program that kept all processors busy, were that
- * far from each other at most; docs/performance.md has the numbers.
+ * The least margin. On a machine whose two processors had 5 to 9 programs to run, the medians of five rounds were, of five checks
+ * and in five runs, mostly within 15 % of the median of all 25 rounds; docs/performance.md has the numbers.
  */
 export const MIN_MARGIN = 0.15;
 /** The most; a recording that asks for more was made on too busy a machine. */

@@ -11,7 +11,8 @@ import { HELP, type LoadOptions, parseOptions } from "./options.js";
 import { htmlReport, type ServerProfiles } from "./report/page.js";
 import { readProfiles } from "./report/profile.js";
 import { type Outcome, toRows } from "./results.js";
-import { partProcessors, run } from "./run.js";
+import { type Processors, partProcessors, run } from "./run.js";
+import { scale } from "./scale/scale.js";
 import type { ServerName } from "./scenarios.js";
 import { table } from "./table.js";
 
@@ -46,6 +47,8 @@ async function measure(options: LoadOptions): Promise<number> {
   mkdirSync(out, { recursive: true });
   const processors = partProcessors();
   const times = options.quick ? QUICK : FULL;
+  const machine = describeMachine(processors, times, options.rounds);
+  if (options.scale) return await scale({ rounds: options.rounds, times, out, machine });
   const profiles = options.profile ? join(out, "profiles") : null;
   const gathered = new Map<string, Gathering>();
   for (let round = 0; round < options.rounds; round++) {
@@ -68,17 +71,20 @@ async function measure(options: LoadOptions): Promise<number> {
     scenario.servers.map((server) => ({ scenario, server, ...gathering(gathered, scenario.name, server) })),
   );
   const rows = toRows(outcomes);
-  const parted =
-    processors === null
-      ? "servers and load generator share the processors"
-      : `servers on processor ${processors.servers}, load generator on ${processors.generator}`;
-  const machine = `${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}; ${parted}; ${options.rounds} x ${times.windowMs / 1000} s each`;
   const [json, html] = [join(out, "load.json"), join(out, "load.html")];
   writeFileSync(json, `${JSON.stringify({ machine, scenarios: options.scenarios, rows }, null, 2)}\n`);
   const flames = profiles === null ? [] : outcomes.map((outcome) => profilesOf(outcome, profiles));
   writeFileSync(html, htmlReport({ rows, scenarios: options.scenarios, machine, profiles: flames }));
   console.log(`${machine}\n\n${table(rows)}\n\n${json}\n${html}`);
   return rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}
+
+function describeMachine(processors: Processors | null, times: Times, rounds: number): string {
+  const parted =
+    processors === null
+      ? "servers and load generator share the processors"
+      : `servers on processor ${processors.servers}, load generator on ${processors.generator}`;
+  return `${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}; ${parted}; ${rounds} x ${times.windowMs / 1000} s each`;
 }
 
 /** The profiles of the last round, cut to its window. */

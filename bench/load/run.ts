@@ -11,6 +11,8 @@ import type { Scenario, ServerName } from "./scenarios.js";
 
 /** Beyond the times of the measurement: starting, connecting, joining. */
 const RUN_EXTRA_MS = 60_000;
+/** And for each connection: a hundred a second are joined in any case. */
+const JOIN_MS = 10;
 /** What a server has to end by itself, and to write its profile. */
 const STOP_MS = 10_000;
 
@@ -50,7 +52,7 @@ export async function run(scenario: Scenario, server: ServerName, setup: RunSetu
     const { port } = (await nextMessage(serving, RUN_EXTRA_MS, `the server ${server}`)) as { port: number };
     const order: LoadOrder = { scenario, server, port, pid: serving.pid as number, times };
     generating.send(order);
-    const limitMs = times.warmUpMs + times.windowMs + RUN_EXTRA_MS;
+    const limitMs = times.warmUpMs + times.windowMs + RUN_EXTRA_MS + scenario.connections * JOIN_MS;
     const answer = (await nextMessage(generating, limitMs, "the load generator")) as LoadAnswer;
     if ("problem" in answer) throw new Error(answer.problem);
     return answer.measured;

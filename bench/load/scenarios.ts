@@ -19,6 +19,8 @@ interface Base {
   readonly quick?: boolean;
   /** Scheduler threads of Joist. @defaultValue its default */
   readonly schedulers?: number;
+  /** Whether memory is measured, too, when all are there and nothing has been asked yet: of each channel. */
+  readonly memoryEach?: boolean;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface EchoScenario extends Base {
   readonly payloadBytes: number;
   /** What each connection joins, and its requests go to in turns. @defaultValue one for all */
   readonly topicsEach?: number;
+  /** Without `topicsEach`: the topics that connections are spread over. @defaultValue 1 */
+  readonly topics?: number;
   /** Messages are compressed, in both directions. */
   readonly compress?: boolean;
   /** So many channels throw, of connections of their own, and are joined again. */
@@ -107,7 +111,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...{ ...echo, name: "channels", title: "echo, 100 connections of 100 channels each, 1 in flight" },
-    ...{ connections: 100, topicsEach: 100 },
+    ...{ connections: 100, topicsEach: 100, memoryEach: true },
   },
   {
     ...{

@@ -33,7 +33,7 @@ const optionsOf = (...args: string[]) => {
 
 test("without options all scenarios are measured three times, quickly the main ones once", () => {
   assert.deepEqual(optionsOf(), {
-    ...{ scenarios: SCENARIOS, quick: false, rounds: 3, out: "bench/results", profile: false },
+    ...{ scenarios: SCENARIOS, quick: false, rounds: 3, out: "bench/results", profile: false, scale: false },
   });
   assert.equal(optionsOf("--quick").rounds, 1);
   const quick = optionsOf("--quick").scenarios.map(({ name }) => name);
@@ -66,6 +66,7 @@ test("a bad option is refused in one line that names it", () => {
     assert.doesNotMatch(problem, /\n/);
     assert.ok(problem.includes(args.at(-1) as string), problem);
   }
+  assert.match(problemOf("--scale", "--only", "echo-1"), /--scale goes with neither/);
   assert.match(problemOf("--only", "ecco"), /"ecco"/);
   assert.match(problemOf("--quick=1"), /"--quick=1"/);
   assert.match(problemOf("--out", "--quick"), /--out needs a value/);

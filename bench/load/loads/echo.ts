@@ -1,11 +1,10 @@
 /** Requests and their answers. Closed loop, each answer brings the next request; or open, by the clock. */
-import { setTimeout as delay } from "node:timers/promises";
 import { answeredKeepAlive, joinAll } from "../clients.js";
 import type { Connection } from "../connection.js";
 import type { Measured } from "../measurement.js";
 import { type EchoScenario, payloadOf, payloadOfWords } from "../scenarios.js";
 import { CrashStorm } from "./crash-storm.js";
-import { SETTLE_MS } from "./idle.js";
+import { settledBytes } from "./idle.js";
 import { everySecond, FIRST_REF, type Load } from "./load.js";
 
 /** Send times kept a connection, at least: more than are ever in flight in a closed loop. */
@@ -15,9 +14,10 @@ const LONGEST_SECONDS = 10;
 
 export async function echo(load: Load<EchoScenario>): Promise<Measured> {
   const { scenario, dialect, measurement, times } = load;
-  const { connections: count, inFlight, payloadBytes, perSecond = 0, topicsEach = 1 } = scenario;
+  const { connections: count, inFlight, payloadBytes, perSecond = 0, topicsEach = 1, topics: spread = 1 } = scenario;
   const payload = (scenario.compress === true ? payloadOfWords : payloadOf)(payloadBytes, 0);
-  const topics = Array.from({ length: topicsEach }, (_, number) => dialect.on(number));
+  const topics = Array.from({ length: Math.max(topicsEach, spread) }, (_, number) => dialect.on(number));
+  const topicsOf = (index: number) => (spread === 1 ? topics : topics.slice(index % spread, (index % spread) + 1));
   const kept = Math.max(SENT_TIMES, Math.ceil((perSecond * LONGEST_SECONDS) / count));
   const sentAt = new Float64Array(count * kept);
   const nextRef = new Uint32Array(count).fill(FIRST_REF);
@@ -26,12 +26,12 @@ export async function echo(load: Load<EchoScenario>): Promise<Measured> {
     const ref = nextRef[connection.index] as number;
     nextRef[connection.index] = ref + 1;
     sentAt[connection.index * kept + (ref % kept)] = sentMs;
-    const topic = topics[ref % topicsEach];
+    const topic = topics[spread === 1 ? ref % topicsEach : connection.index % spread];
     if (topic !== undefined) connection.send(topic.request(ref, payload));
   };
   const emptyBytes = measurement.pssBytes();
   const connections = await joinAll({
-    ...{ dialect, count, topics: () => topics, compress: scenario.compress ?? false },
+    ...{ dialect, count, topics: topicsOf, compress: scenario.compress ?? false },
     handler: {
       message: (connection, data, start, end) => {
         const ref = dialect.refOf(data, start, end);
@@ -54,9 +54,9 @@ export async function echo(load: Load<EchoScenario>): Promise<Measured> {
       },
     },
   });
-  // Where there are many channels, what they take is asked for, too.
-  if (topicsEach > 1) await delay(SETTLE_MS);
-  const channels = topicsEach > 1 ? { bytesEach: (measurement.pssBytes() - emptyBytes) / (count * topicsEach) } : {};
+  const channels = count * topicsEach;
+  const memory =
+    scenario.memoryEach === true ? { bytesEach: await settledBytes(measurement, emptyBytes, channels) } : {};
   const storm =
     scenario.crashesPerSecond === undefined ? null : await CrashStorm.begin(load, scenario.crashesPerSecond);
   let turn = 0;
@@ -71,5 +71,5 @@ export async function echo(load: Load<EchoScenario>): Promise<Measured> {
   clearInterval(clock);
   const crashes = storm === null ? {} : { crashes: storm.end() };
   for (const connection of connections) connection.drop();
-  return { ...measured, ...channels, ...crashes };
+  return { ...measured, ...memory, ...crashes };
 }

@@ -4,6 +4,7 @@ import type { ConnectionHandler } from "../connection.js";
 import { BROADCAST, digits } from "../dialects.js";
 import type { Measured } from "../measurement.js";
 import { type FanOutScenario, payloadOf } from "../scenarios.js";
+import { settledBytes } from "./idle.js";
 import { everySecond, FIRST_REF, type Load } from "./load.js";
 
 /** Broadcasts whose deliveries may still be on their way. */
@@ -47,10 +48,12 @@ export async function fanOut(load: Load<FanOutScenario>): Promise<Measured> {
       measurement.failures += 1;
     },
   };
+  const emptyBytes = measurement.pssBytes();
   const connections = await joinAll({
     ...{ dialect, count, handler },
     topics: (index) => topics.slice(index % topicCount, (index % topicCount) + 1),
   });
+  const memory = scenario.memoryEach === true ? { bytesEach: await settledBytes(measurement, emptyBytes, count) } : {};
   let turn = 0;
   const clock = perSecond === 0 ? undefined : everySecond(perSecond, (meant) => publish(turn++ % topicCount, meant));
   if (clock === undefined) for (let number = 0; number < topicCount; number++) publish(number, performance.now());
@@ -59,5 +62,5 @@ export async function fanOut(load: Load<FanOutScenario>): Promise<Measured> {
   ended = true;
   clearInterval(clock);
   for (const connection of connections) connection.drop();
-  return measured;
+  return { ...measured, ...memory };
 }
