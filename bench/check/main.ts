@@ -14,13 +14,13 @@ import {
   type Recorded,
   ratioOf,
   recorded,
+  SHORT_RECORD_ROUNDS,
   shortVerdict,
   verdict,
 } from "./checks.js";
 import { type CheckOptions, HELP, parseCheckOptions } from "./options.js";
 
 const TIMES: Times = { warmUpMs: 1500, windowMs: 3000 };
-/** The warm-up is as long: less, and it would be the compiler that is measured. */
 const SHORT_TIMES: Times = { warmUpMs: 1500, windowMs: 1000 };
 /** Memory is read before the window. */
 const MEMORY_TIMES: Times = { warmUpMs: 0, windowMs: 100 };
@@ -56,14 +56,17 @@ export async function main(args: readonly string[], baselineFile: string): Promi
 
 async function record(options: CheckOptions, old: Baseline | undefined, file: string): Promise<number> {
   const ratios = await inTurns(options);
-  if (ratios === null) return 1;
+  const shorts = ratios === null ? null : await inTurns({ ...options, rounds: SHORT_RECORD_ROUNDS }, SHORT_TIMES);
+  if (ratios === null || shorts === null) return 1;
   // Checks that were not asked for keep what they have.
   const checks: Record<string, Recorded> = { ...old?.checks };
-  for (const [{ name }, values] of ratios) checks[name] = recorded(values);
+  for (const [one, values] of ratios) checks[one.name] = recorded(values, shorts.get(one) ?? []);
   writeFileSync(file, `${JSON.stringify({ machine: machine(), checks }, null, 2)}\n`);
   for (const { name } of ratios.keys()) {
-    const { ratio, margin, rounds } = checks[name] as Recorded;
-    console.log(`${name}: ${ratio.toFixed(2)}, ${rounds[0]} to ${rounds.at(-1)}; margin ${Math.round(margin * 100)} %`);
+    const { ratio, margin, rounds, short } = checks[name] as Recorded;
+    console.log(
+      `${name}: ${ratio.toFixed(2)}, ${rounds[0]} to ${rounds.at(-1)}; margin ${Math.round(margin * 100)} %; short ${short.toFixed(2)}`,
+    );
   }
   return 0;
 }
@@ -108,7 +111,7 @@ async function short(options: CheckOptions, baseline: Baseline): Promise<number>
     const { ratio, limit, tag } = shortVerdict(ratios, known);
     const of = ratios.length === 1 ? "" : `, best of ${ratios.length}${said}`;
     console.log(
-      `${title(one)}: ${ratio.toFixed(2)} (recorded ${known.ratio.toFixed(2)}, limit ${limit.toFixed(2)}${of})`,
+      `${title(one)}: ${ratio.toFixed(2)} (recorded ${known.short.toFixed(2)}, limit ${limit.toFixed(2)}${of})`,
     );
     if (tag === "worse") code = 1;
   }
@@ -117,8 +120,8 @@ async function short(options: CheckOptions, baseline: Baseline): Promise<number>
 }
 
 /** All rounds of all checks; `null`, and it has been said why, if one could not be measured. */
-async function inTurns(options: CheckOptions): Promise<Ratios | null> {
-  const setup: RunSetup = { processors: partProcessors(), times: TIMES, profiles: null };
+async function inTurns(options: CheckOptions, times = TIMES): Promise<Ratios | null> {
+  const setup: RunSetup = { processors: partProcessors(), times, profiles: null };
   const ratios = new Map<Check, number[]>(chosen(options).map((one) => [one, []]));
   for (let i = 0; i < options.rounds; i++) {
     for (const [one, values] of ratios) {

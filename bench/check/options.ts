@@ -10,7 +10,7 @@ export interface CheckOptions {
 export const HELP = `npm run bench:check [-- OPTIONS]: has Joist become dearer than the baseline in bench/check/baseline.json says?
 
   --short       for every change: less than a minute; each check is tried up to ${SHORT_TRIES} times, and one try within
-                ${SHORT_FACTOR} times the baseline will do
+                ${SHORT_FACTOR} times what was recorded will do
   --record      measures the baseline anew and writes it
   --only NAME   only this check; may be repeated (${CHECKS.map(({ name }) => name).join(", ")})
   --rounds N    1 to 50 (default ${ROUNDS}; with --record ${RECORD_ROUNDS})

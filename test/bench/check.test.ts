@@ -38,7 +38,7 @@ test("every check is a scenario that has both servers, and is recorded with a ma
     const scenario = SCENARIOS.find((one) => one.name === name);
     assert.ok(scenario?.servers.includes("joist") && scenario.servers.includes(against), name);
     const known = baseline.checks[name];
-    assert.ok(known !== undefined && known.ratio > 0 && known.margin >= MIN_MARGIN, name);
+    assert.ok(known !== undefined && known.ratio > 0 && known.short > 0 && known.margin >= MIN_MARGIN, name);
     assert.ok(1 + known.margin < SHORT_FACTOR, `${name}: the short form would be stricter than the long one`);
   }
 });
@@ -56,7 +56,7 @@ test("without a message there is no ratio, but an error", () => {
 });
 
 test("the median of the rounds may be above the recorded one by its margin, and no more", () => {
-  const known = { ratio: 2, margin: 0.2, rounds: [] };
+  const known = { ratio: 2, margin: 0.2, rounds: [], short: 9 };
   assert.equal(verdict([9, 2.39, 2.3, 9, 2], known).tag, "same");
   assert.equal(verdict([2.41, 2, 9, 9, 2], known).tag, "worse");
   assert.equal(verdict([1.6], known).tag, "better");
@@ -64,7 +64,7 @@ test("the median of the rounds may be above the recorded one by its margin, and 
 });
 
 test("in the short form the best try decides", () => {
-  const known = { ratio: 1, margin: 0.2, rounds: [] };
+  const known = { ratio: 9, margin: 0.2, rounds: [], short: 1 };
   assert.equal(shortVerdict([5, SHORT_FACTOR - 0.01], known).tag, "same");
   assert.equal(shortVerdict([5, SHORT_FACTOR + 0.01], known).tag, "worse");
   assert.equal(shortVerdict([], known).tag, "worse");
@@ -73,7 +73,7 @@ test("in the short form the best try decides", () => {
 test("a margin grows with the spread of the rounds, from a least one", () => {
   assert.equal(marginOf(Array.from({ length: 20 }, () => 2)), MIN_MARGIN);
   assert.equal(marginOf([...Array.from({ length: 18 }, () => 2), 3, 3]), 0.5);
-  assert.deepEqual(recorded([3, 1, 2]), { ratio: 2, margin: 0.5, rounds: [1, 2, 3] });
+  assert.deepEqual(recorded([3, 1, 2], [4, 5, 9]), { ratio: 2, margin: 0.5, rounds: [1, 2, 3], short: 5 });
 });
 
 test("the options of a check are understood, and a bad one is refused in one line that names it", () => {
