@@ -94,7 +94,9 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
     const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
     if (join?.state === "joining") return this.#hold(join.held, frame);
-    if (this.#waiting.some(({ topic }) => topic === head.topic)) return this.#wait(head, frame);
+    if (this.#waiting.length > 0 && this.#waiting.some(({ topic }) => topic === head.topic)) {
+      return this.#wait(head, frame);
+    }
     if (head.event === ControlEvent.join) return this.#join(head, frame, join ?? null);
     if (join === undefined) return this.#unmatched(head, frame);
     // A message of an earlier join of this topic: its channel is gone, and so is whoever waits for an answer.
