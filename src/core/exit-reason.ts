@@ -5,6 +5,7 @@
  * @see https://www.erlang.org/doc/system/ref_man_processes.html#errors
  */
 import { RuntimeError } from "./errors.js";
+import { toJson } from "./json.js";
 
 /**
  * - `"normal"`, `"shutdown"`, `["shutdown", term]`: a normal end, nobody is alarmed.
@@ -74,9 +75,8 @@ export function formatReason(reason: ExitReason): string {
 function describe(value: unknown): string {
   try {
     return (
-      JSON.stringify(value, (_key, inner: unknown) =>
-        isErrorReason(inner) ? `${inner.name}: ${inner.message}` : inner,
-      ) ?? String(value)
+      toJson(value, (_key, inner: unknown) => (isErrorReason(inner) ? `${inner.name}: ${inner.message}` : inner)) ??
+      String(value)
     );
   } catch {
     return String(value); // Cycles and BigInts: only the wording suffers.
