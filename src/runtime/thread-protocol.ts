@@ -39,7 +39,7 @@ export type Order =
 
 /** To the main thread. */
 export type News =
-  /** The application module is loaded; `manifest` is what it says of itself, as plain data. */
-  | { readonly tag: "ready"; readonly manifest: unknown }
+  /** The application module is loaded; `manifest` is what it says of itself, as plain data. `pulse`: see `pulse.ts`. */
+  | { readonly tag: "ready"; readonly manifest: unknown; readonly pulse: Pid }
   | { readonly tag: "failed"; readonly message: string }
   | { readonly tag: "report"; readonly report: Report };

@@ -8,6 +8,7 @@ import { bootScheduler } from "./boot-scheduler.js";
 import { openServices } from "./port.js";
 import { PortLink } from "./port-link.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { pulse } from "./pulse.js";
 import { hearStrays } from "./strays.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
@@ -53,8 +54,9 @@ export async function runThread(): Promise<void> {
         return;
     }
   });
+  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest });
+  tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
 }
 
 function describe(error: unknown): string {

@@ -36,7 +36,7 @@ export interface Cell {
   /** From the deed to the last `phx_error`, and to the last answer to a rejoin; 0: there was none. */
   readonly errorMs: number;
   readonly rejoinMs: number;
-  /** The slowest answer of channels on other threads meanwhile. */
+  /** The slowest answer meanwhile, of channels on threads that lived on. */
   readonly othersMs: number;
   readonly peakRssMib: number;
   readonly zombies: number;
@@ -45,7 +45,12 @@ export interface Cell {
 }
 
 /** Far below V8's own limit and the machine's memory, so that a loop or a leak is one soon. */
-const LIMITS = { maxBlockMs: 1000, maxHeapBytes: 160 * 2 ** 20, maxRssBytes: Math.floor(totalmem() * 0.75) };
+const LIMITS = {
+  maxBlockMs: 1000,
+  maxDeafMs: 3000,
+  maxHeapBytes: 160 * 2 ** 20,
+  maxRssBytes: Math.floor(totalmem() * 0.75),
+};
 /** However slow the machine, a leak is not to be found by its time. */
 const LEAK_BLOCK_MS = 30_000;
 const FAULT_LIMIT_MS = 20_000;
@@ -87,20 +92,24 @@ function ended(row: Row, isolation: Isolation, end: string): Cell {
 /** What the clients saw and what the server told, put together. */
 export function judged(row: Row, isolation: Isolation, observed: Observed, story: Story): Cell {
   const { threads, culprit, connectionsLost, told, deaf, violations } = observed;
+  const isOnIts = row.way === "event" || row.way === "unknown";
   const dead = new Set(story.downs.map(({ thread }) => String(thread)));
   const seen = Object.entries(threads);
   const onDead = seen.filter(([thread]) => dead.has(thread)).map(([, counts]) => counts);
-  const elsewhere = seen.filter(([thread]) => !dead.has(thread)).map(([, counts]) => counts);
+  const living = seen.filter(([thread]) => !dead.has(thread));
+  const beside = living.filter(([thread]) => thread === culprit.thread && isOnIts).map(([, counts]) => counts);
+  const elsewhere = living.filter(([thread]) => thread !== culprit.thread || !isOnIts).map(([, counts]) => counts);
   const sum = (of: readonly { errored: number; repeated: number }[], what: "errored" | "repeated"): number =>
     of.reduce((total, counts) => total + counts[what], 0);
 
-  // The channel that does it may end on a thread that lives on.
-  const ownError = row.way === "event" || row.way === "unknown" ? !dead.has(culprit.thread) && told !== null : false;
-  const disturbed = Math.max(0, sum(elsewhere, "errored") - (ownError ? 1 : 0));
-  const repeated = sum(onDead, "repeated") + sum(elsewhere, "repeated");
+  const disturbed = sum(elsewhere, "errored");
+  // The channel that does it may end on a thread that lives on, but no other there.
+  const siblingsDisturbed = Math.max(0, sum(beside, "errored") - (told === null ? 0 : 1));
+  const repeated = sum([...onDead, ...beside, ...elsewhere], "repeated");
   const problems = [
     ...problem(connectionsLost, "connections lost"),
     ...problem(disturbed, "channels of other threads disturbed"),
+    ...problem(siblingsDisturbed, "channels of a thread that lives on disturbed"),
     ...problem(repeated, "channels told twice"),
     ...problem(deaf, "channels deaf"),
     ...problem(violations.length, `frames that must not come (${violations[0]})`),
@@ -116,12 +125,12 @@ export function judged(row: Row, isolation: Isolation, observed: Observed, story
       culprit: namedIn(row, culprit, story),
     },
     ...{ errorMs: observed.errorMs, rejoinMs: observed.rejoinMs, problems },
-    othersMs: Math.max(0, ...elsewhere.map(({ slowestMs }) => slowestMs)),
+    othersMs: Math.max(0, ...[...beside, ...elsewhere].map(({ slowestMs }) => slowestMs)),
     ...{ peakRssMib: story.peakRssMib, zombies: story.zombies },
   };
 
   function costOf(): Cost {
-    if (connectionsLost > 0 || disturbed > 0 || deaf > 1) return { of: "others" };
+    if (connectionsLost > 0 || disturbed + siblingsDisturbed > 0 || deaf > 1) return { of: "others" };
     if (dead.size > 0) return { of: "thread", threads: story.downs.length, siblings };
     if (row.way === "connect" || row.way === "join") return { of: "attempt" };
     return { of: told === "phx_error" || told === "closed" ? "channel" : "nothing" };
