@@ -34,8 +34,17 @@ export class Exit {
   }
 }
 
-/** Turns what was thrown into the reason the process exits with. */
+/** Turns what was thrown into the reason the process exits with. Whatever that is: a throw in here would end the thread. */
 export function toExitReason(thrown: unknown): ExitReason {
+  try {
+    return reasonOf(thrown);
+  } catch {
+    const message = "something that throws when it is looked at"; // a proxy, or a getter
+    return { tag: "error", name: "Thrown", message, stack: `Thrown: ${message}` } satisfies ErrorReason;
+  }
+}
+
+function reasonOf(thrown: unknown): ExitReason {
   if (thrown instanceof Exit) return thrown.reason;
   if (thrown instanceof RuntimeError && thrown.exitReason !== undefined) return thrown.exitReason;
   if (thrown instanceof Error) {
