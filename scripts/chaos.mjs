@@ -9,6 +9,7 @@ import { ensureBuilt, fail, root } from "./setup.mjs";
 /** Command → its module below dist. */
 const commands = {
   matrix: "test/chaos/matrix.js",
+  siblings: "test/chaos/siblings.js",
   soak: "test/chaos/soak.js",
 };
 

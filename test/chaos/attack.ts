@@ -43,6 +43,8 @@ const WARM_UP_MS = 500;
 /** What ends nothing has so long to do harm. */
 const QUIET_MS = 1000;
 const FLOOD = 200_000;
+/** Times that it is sent 6 MiB. */
+const UNREAD = 10;
 
 const order = JSON.parse(process.argv[2] as string) as AttackOrder;
 process.on("disconnect", () => process.exit(1));
@@ -185,8 +187,10 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
   async function stopReading(seat: Seat): Promise<string | null> {
     await joinAlone(seat);
     seat.client.pause();
-    seat.tell("deed", { name: "unread_pushes" });
-    await sleep(QUIET_MS);
+    for (let told = 0; told < UNREAD; told++) {
+      seat.tell("deed", { name: "unread_pushes" });
+      await sleep(QUIET_MS / UNREAD);
+    }
     seat.client.resume();
     const closed = await until(() => seat.client.isClosed, limitMs);
     return closed ? "closed" : "nothing";

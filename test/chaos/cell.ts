@@ -17,7 +17,7 @@ export interface Scale {
 
 /** What a fault cost, the least first. */
 export type Cost =
-  | { readonly of: "nothing" | "attempt" | "channel" }
+  | { readonly of: "nothing" | "attempt" | "channel" | "connection" }
   /** Threads, or OS processes, with all their channels. */
   | { readonly of: "thread"; readonly threads: number; readonly siblings: number }
   /** More than it may: what is said in `problems`. */
@@ -133,7 +133,7 @@ export function judged(row: Row, isolation: Isolation, observed: Observed, story
     if (connectionsLost > 0 || disturbed + siblingsDisturbed > 0 || deaf > 1) return { of: "others" };
     if (dead.size > 0) return { of: "thread", threads: story.downs.length, siblings };
     if (row.way === "connect" || row.way === "join") return { of: "attempt" };
-    return { of: told === "phx_error" || told === "closed" ? "channel" : "nothing" };
+    return { of: told === "phx_error" ? "channel" : told === "closed" ? "connection" : "nothing" };
   }
 }
 

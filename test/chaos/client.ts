@@ -160,9 +160,10 @@ export class Client {
     return client;
   }
 
-  /** Goes away without a word, and comes back: its seats join anew. */
-  async reconnect(port: number): Promise<void> {
+  /** Goes away without a word, and comes back, after a while if asked for: its seats join anew. */
+  async reconnect(port: number, afterMs = 0): Promise<void> {
     this.drop();
+    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
     await this.#open(port, "");
     this.isClosed = false;
     for (const seat of this.seats.values()) seat.join();

@@ -63,6 +63,8 @@ function costText({ cost, culprit, problems }: Cell): string {
       return `that attempt${beside}`;
     case "channel":
       return `its channel${beside}`;
+    case "connection":
+      return `its connection${beside}`;
     case "thread": {
       const threads = cost.threads === 1 ? "its thread" : `**${cost.threads} threads**`;
       return `${threads}, ${cost.siblings} channels${named}${beside}`;
@@ -76,7 +78,7 @@ function costText({ cost, culprit, problems }: Cell): string {
 
 function timesText({ cost, errorMs, rejoinMs, othersMs }: Cell): string {
   if (cost.of === "all") return "–";
-  if (cost.of === "nothing" || cost.of === "attempt") return `others ${othersMs} ms`;
+  if (cost.of === "nothing" || cost.of === "attempt" || cost.of === "connection") return `others ${othersMs} ms`;
   const told = errorMs === 0 ? "–" : `${errorMs} ms`;
   const back = errorMs === 0 ? "–" : `${rejoinMs} ms`;
   return `${told}, ${back}; others ${othersMs} ms`;
