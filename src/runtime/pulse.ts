@@ -1,11 +1,13 @@
 /**
  * The pulse: whether a scheduler thread still does what it is for. One whose event loop turns may be of no use all the same:
  * code that replaced `Array.prototype.push` or `Promise.prototype.then` has changed them for everybody on the thread, and
- * messages vanish without an error that anybody would see. So a process on each thread is asked something once a second, on
- * the way that everything takes: link, mailbox, slice, `await`, link.
+ * messages vanish without an error that anybody would see; one that closed `parentPort` never learns of births and deaths of
+ * other threads. So a process on each thread is asked something once a second, on the ways that everything takes: link,
+ * mailbox, slice, `await`, link, and orders.
  *
  * ```
- *   main thread ── [port, n] ──► pulse process: makes a promise and a copy ── [pid, n, problem] ──► main thread
+ *   main thread ── [port, n] ──────► pulse process: when it has both, ── [pid, n, problem] ──► main thread
+ *               ── order pulse n ──►                makes a promise and a copy
  * ```
  *
  * A thread that says it can't, or says nothing for `maxDeafMs` while its event loop turns, is *deaf*: as good as dead.
@@ -22,23 +24,36 @@ type Question = readonly [from: Pid, n: number];
 /** `problem` is empty if all is well. */
 type Answer = readonly [pid: Pid, n: number, problem: string];
 
-/** The process that answers, one on each scheduler thread. */
+/** The process that answers, one on each scheduler thread. It is sent questions, and the bare number that came as an order. */
 export const pulse: Definition<readonly []> = {
   kind: "pulse",
-  boot: () => ({
-    async handle(message) {
-      const [from, n] = message as Question; // only the main thread knows its pid
-      let problem = "";
-      try {
-        await new Promise((resolve) => resolve(structuredClone([n])));
-      } catch (error) {
-        problem = String(error);
-      }
-      const { scheduler, pid } = current();
-      scheduler.send(pid, from, [pid, n, problem] satisfies Answer);
-    },
-  }),
+  boot() {
+    let ordered = 0;
+    let question: Question | null = null;
+    return {
+      async handle(message) {
+        // Nobody else knows its pid: the main thread, and what takes its orders here.
+        if (typeof message === "number") ordered = message;
+        else question = message as Question;
+        if (question === null || question[1] !== ordered) return;
+        const [from, n] = question;
+        const problem = await problemHere();
+        const { scheduler, pid } = current();
+        scheduler.send(pid, from, [pid, n, problem] satisfies Answer);
+      },
+    };
+  },
 };
+
+/** What keeps a process of this thread from its work, of what code can have taken away; empty if nothing does. */
+async function problemHere(): Promise<string> {
+  try {
+    await new Promise((resolve) => resolve(structuredClone([0])));
+    return "";
+  } catch (error) {
+    return String(error);
+  }
+}
 
 /** What is known of one thread's pulse. */
 export interface PulseState {
@@ -79,6 +94,8 @@ export interface PulseThread {
   /** Its {@link pulse} process. */
   readonly pid: Pid;
   readonly beat: number;
+  /** Sends it an order of that number. */
+  order(n: number): void;
 }
 
 interface Watched {
@@ -111,13 +128,17 @@ export class Pulse {
     const { maxDeafMs } = this.#limits;
     const deaf = new Map<number, string>();
     const next = new Map<Pid, Watched>();
-    for (const [thread, { pid, beat }] of maxDeafMs === 0 ? [] : threads) {
+    for (const [thread, host] of maxDeafMs === 0 ? [] : threads) {
+      const { pid, beat } = host;
       const { state: before, answered, problem } = this.#watched.get(pid) ?? firstOf(beat);
       const [state, what] = feel(before, { answered, beat }, this.#limits);
       next.set(pid, { state, answered, problem });
       if (problem !== "") deaf.set(thread, `its processes can't work any more: ${problem}`);
       else if (what === "deaf") deaf.set(thread, `it has handled no message for ${maxDeafMs} ms (maxDeafMs)`);
-      else if (what === "ask") this.#scheduler.send(this.#port, pid, [this.#port, state.asked] satisfies Question);
+      else if (what === "ask") {
+        host.order(state.asked);
+        this.#scheduler.send(this.#port, pid, [this.#port, state.asked] satisfies Question);
+      }
     }
     this.#watched = next;
     return deaf;

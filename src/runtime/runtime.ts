@@ -254,8 +254,10 @@ export class Runtime {
 
   #pulses(): Map<number, PulseThread> {
     const pulses = new Map<number, PulseThread>();
-    for (const { number, pulse, vitals } of this.#threads.values()) {
-      if (pulse !== null) pulses.set(number, { pid: pulse, beat: vitals.beat });
+    for (const thread of this.#threads.values()) {
+      const { number, pulse: pid, vitals } = thread;
+      const order = (n: number): void => thread.order({ tag: "pulse", n });
+      if (pid !== null) pulses.set(number, { pid, beat: vitals.beat, order });
     }
     return pulses;
   }

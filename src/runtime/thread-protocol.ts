@@ -34,6 +34,8 @@ export interface Culprit {
 export type Order =
   | { readonly tag: "peer"; readonly thread: number; readonly port: MessagePort }
   | { readonly tag: "down"; readonly thread: number; readonly culprit: Culprit | null }
+  /** Half of a question to its pulse. */
+  | { readonly tag: "pulse"; readonly n: number }
   /** To end, but not before all that was printed has reached the main thread. */
   | { readonly tag: "exit" };
 

@@ -42,8 +42,11 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   control.on("message", (order: Order) => {
     switch (order.tag) {
+      case "pulse":
+        return scheduler.send(null, pid, order.n);
       case "peer":
         return scheduler.connect(order.thread, new PortLink(order.port));
       case "down":
@@ -54,7 +57,6 @@ export async function runThread(): Promise<void> {
         return;
     }
   });
-  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
   tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
 }

@@ -43,7 +43,7 @@ const NOTES: Readonly<Record<string, string>> = {
 
 const QUIET: ReadonlySet<string> = new Set([
   ...["hang_in_handle_in", "flood_of_a_mailbox", "storm_of_broadcasts"],
-  ...["close_parent_port", "deaf_to_parent_port", "nonsense_to_parent_port", "nonsense_in_worker_data"],
+  ...["nonsense_to_parent_port", "nonsense_in_worker_data"],
   ...Object.keys(globals),
 ]);
 

@@ -32,6 +32,7 @@ const cases: readonly (readonly [row: string, costs: Cost["of"], cause?: string]
   ["json_parse_replaced", "nothing"],
   ["object_prototype_then", "thread", "deaf"],
   ["promise_removed", "thread", "deaf"],
+  ["close_parent_port", "thread", "deaf"],
 ];
 
 for (const [name, costs, cause = ""] of cases) {
