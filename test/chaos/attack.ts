@@ -40,8 +40,8 @@ export interface Observed {
 }
 
 const WARM_UP_MS = 500;
-/** What ends nothing has so long to do harm. */
-const QUIET_MS = 1000;
+/** A client that doesn't read has so long to be noticed. */
+const UNREAD_MS = 1000;
 const FLOOD = 200_000;
 /** Times that it is sent 6 MiB. */
 const UNREAD = 10;
@@ -125,7 +125,7 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
         return await erroredOf(first);
       case "event":
         first.tell("deed", { name: row.name });
-        return row.isQuiet ? await stillWell(first) : await erroredOf(first);
+        return row.quietMs > 0 ? await stillWell(first) : await erroredOf(first);
       case "flood":
         own = await Client.connect(port, -1, watcher);
         return await flood(own.seat("room:own"));
@@ -163,8 +163,7 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
 
   async function stillWell(seat: Seat): Promise<string | null> {
     const before = seat.errors;
-    await sleep(QUIET_MS);
-    if (seat.errors > before) return "phx_error";
+    if (await until(() => seat.errors > before, row.quietMs)) return "phx_error";
     seat.join(); // in its own place
     await until(() => seat.state === "joined", limitMs);
     seat.tell("deed", { name: "throw_in_handle_in" });
@@ -189,7 +188,7 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
     seat.client.pause();
     for (let told = 0; told < UNREAD; told++) {
       seat.tell("deed", { name: "unread_pushes" });
-      await sleep(QUIET_MS / UNREAD);
+      await sleep(UNREAD_MS / UNREAD);
     }
     seat.client.resume();
     const closed = await until(() => seat.client.isClosed, limitMs);

@@ -28,8 +28,11 @@ export interface Row {
   readonly how?: string;
   /** It is to be found by its memory, however long it stands still. */
   readonly isLeak: boolean;
-  /** It need not end anything by itself: after a while it is seen whether its channel can still join and crash. */
-  readonly isQuiet: boolean;
+  /**
+   * It need not end anything by itself: after so long it is seen whether its channel can still join and crash. 0: that it ends
+   * something is what is waited for.
+   */
+  readonly quietMs: number;
   readonly note?: string;
 }
 
@@ -41,20 +44,29 @@ const NOTES: Readonly<Record<string, string>> = {
   blocking_child: "the old thread ends when the call does",
 };
 
-const QUIET: ReadonlySet<string> = new Set([
-  ...["hang_in_handle_in", "flood_of_a_mailbox", "storm_of_broadcasts"],
-  ...["nonsense_to_parent_port", "nonsense_in_worker_data"],
-  ...Object.keys(globals),
-]);
+/** What ends nothing has so long to do harm. */
+const QUIET_MS = 1000;
+/** And what only the pulse finds. */
+const DEAF_MS = 6000;
+
+const QUIET: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(
+    [
+      ...["hang_in_handle_in", "flood_of_a_mailbox", "storm_of_broadcasts"],
+      ...["nonsense_to_parent_port", "nonsense_in_worker_data", ...Object.keys(globals)],
+    ].map((name) => [name, QUIET_MS]),
+  ),
+  ...{ close_parent_port: DEAF_MS, deaf_to_parent_port: DEAF_MS },
+};
 
 const ofTable = (group: string, table: Readonly<Record<string, unknown>>): Row[] =>
   Object.keys(table).map((name) => ({
-    ...{ name, group, way: "event", isLeak: group === "leaks", isQuiet: QUIET.has(name) },
+    ...{ name, group, way: "event", isLeak: group === "leaks", quietMs: QUIET[name] ?? 0 },
     ...noteOf(name),
   }));
 
 const by = (way: Way, name: string, how?: string): Row => ({
-  ...{ name, group: "callbacks", way, isLeak: false, isQuiet: false },
+  ...{ name, group: "callbacks", way, isLeak: false, quietMs: 0 },
   ...(how === undefined ? {} : { how }),
   ...noteOf(name),
 });
