@@ -38,6 +38,7 @@ export interface Row {
 
 const NOTES: Readonly<Record<string, string>> = {
   hang_in_handle_in: "it is deaf until its client joins again; the thread doesn't notice",
+  hang_in_terminate: "its client is told when 30 s are over",
   hang_in_connect: "refused after 10 s",
   hang_in_join: "refused after `joinTimeoutMs`",
   native_call: "the old thread ends when the call does",
