@@ -5,6 +5,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
+import { toJson } from "../core/json.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
@@ -276,5 +277,5 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
 /** Refs are any JSON value, and the same one if their JSON is. */
 function sameRef(a: Json, b: Json): boolean {
-  return a === b || (typeof a === "object" && a !== null && JSON.stringify(a) === JSON.stringify(b));
+  return a === b || (typeof a === "object" && a !== null && toJson(a) === toJson(b));
 }
