@@ -84,6 +84,15 @@ export class Connection {
     else this.#socket.write(frame);
   }
 
+  /** Reads nothing more until {@link resume}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Goes away without a word. */
   drop(): void {
     this.#over = true;
