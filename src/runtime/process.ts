@@ -259,6 +259,11 @@ export function definitionOf(key: string): Definition {
   return current().scheduler.definitions.find(key);
 }
 
+/** Whether the thread that `pid` was on is gone, and `pid` with it. Without a message: all threads see it at once. */
+export function isThreadGone(pid: Pid): boolean {
+  return !current().scheduler.cells.isAlive(threadOf(pid));
+}
+
 /** How many scheduler threads there are; with 0 everything runs on the calling one. Erlang's `schedulers`. */
 export function schedulers(): number {
   return current().scheduler.cells.slots - 1;

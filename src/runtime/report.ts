@@ -93,7 +93,10 @@ export interface SupervisorReport {
   readonly reason: ExitReason;
   readonly child: ReportedChild;
   readonly decision: SupervisorDecision;
-  /** Restarts that count at this moment, this one included, against what is allowed; not there where none was in question. */
+  /**
+   * Restarts that count at this moment, this one included unless the child only shared a thread with the one it died of, against
+   * what is allowed; not there where none was in question.
+   */
   readonly restarts?: { readonly count: number; readonly maxRestarts: number; readonly maxSeconds: number };
 }
 
@@ -121,7 +124,7 @@ export interface ThreadReport {
   readonly reason: string;
   /** `exit`: it ended by itself; `stuck`, `swollen`: the watchdog ended it. */
   readonly cause: ThreadDownCause;
-  /** The process that was running when the watchdog ended it, or the last one that was. */
+  /** The process that was running when it ended; if the watchdog ended it, else the last one that was. */
   readonly culprit?: {
     readonly pid: Pid;
     readonly label: string | null;

@@ -291,9 +291,12 @@ function storyOf(
   thread: SchedulerThread,
   verdict: Verdict | undefined,
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
-  if (verdict === undefined) return { cause: "exit" };
-  const { cause, blockedMs, heapBytes } = verdict;
   const { last, isRunning } = thread.vitals;
+  if (verdict === undefined) {
+    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was.
+    return last !== null && isRunning ? { cause: "exit", culprit: { ...last, isCertain: true } } : { cause: "exit" };
+  }
+  const { cause, blockedMs, heapBytes } = verdict;
   const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
 }
