@@ -187,6 +187,7 @@ export {
   whereis,
 } from "./runtime/process.js";
 export {
+  type BlackBoxReport,
   type CrashReport,
   type LeftOutReport,
   type LogReport,

@@ -184,6 +184,13 @@ class ChannelProcess implements SystemTarget {
     return { topic, joinRef, id, transport, assigns };
   }
 
+  /** A frame of the client, or what else it gets, with secrets filtered out as in the log. */
+  showMessage(message: unknown): unknown {
+    if (typeof message !== "string" && !(message instanceof Uint8Array)) return this.#told.filtered(message);
+    const { event, ref, payload } = this.#serializer.decode(message);
+    return { event, ref, payload: this.#told.filtered(payload) };
+  }
+
   /** Takes the assigns. */
   replaceState(state: unknown): void {
     const assigns: unknown = (state as Partial<ChannelState> | null | undefined)?.assigns;

@@ -5,12 +5,13 @@
 import { getHeapStatistics } from "node:v8";
 import { type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { BlackBoxContents } from "./black-box.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
 import { threadFlags } from "./thread-flags.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
-import { allocateVitals, readVitals, type Vitals } from "./vitals.js";
+import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
 /** How long a thread may take to hand over what it printed. */
@@ -49,6 +50,7 @@ export class SchedulerThread {
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
+  #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
 
   constructor(setup: SchedulerThreadSetup) {
     const { number, slot, options } = setup;
@@ -82,8 +84,34 @@ export class SchedulerThread {
     return this.#isReady;
   }
 
+  /** Node.js's number for the thread; ours is {@link number}. */
+  get id(): number {
+    return this.#worker.threadId;
+  }
+
   get vitals(): Vitals {
     return readVitals(this.#vitals, this.number);
+  }
+
+  get lastSlices(): readonly LastSlice[] {
+    return readLastSlices(this.#vitals, this.number);
+  }
+
+  /** V8's own limit for its heap. */
+  get hardLimitBytes(): number {
+    return hardLimitMib(this.#setup.options.maxHeapBytes) * 2 ** 20;
+  }
+
+  /** Asks it for its black box; `undefined` if it has not answered in time. */
+  askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), timeoutMs);
+      this.#blackBoxHeard = (contents) => {
+        clearTimeout(timer);
+        resolve(contents);
+      };
+      this.order({ tag: "black_box" });
+    });
   }
 
   order(what: Order, transfer: MessagePort[] = []): void {
@@ -111,10 +139,9 @@ export class SchedulerThread {
     return this.#worker.terminate();
   }
 
-  /** Terminates it without waiting for its end, which may take seconds; it doesn't keep the OS process alive until then. */
+  /** It doesn't keep the OS process alive any more: its end may take seconds. */
   abandon(): void {
     this.#worker.unref();
-    void this.terminate();
   }
 
   #follow(): Promise<unknown> {
@@ -128,6 +155,7 @@ export class SchedulerThread {
       }, options.threadStartTimeoutMs);
       worker.on("message", (news: News) => {
         if (news.tag === "report") return heard(news.report);
+        if (news.tag === "black_box") return this.#blackBoxHeard(news.contents);
         if (news.tag === "failed") {
           fault = news.message;
           void this.terminate();

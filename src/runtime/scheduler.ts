@@ -85,6 +85,7 @@ export class Scheduler {
       slice: (record) => {
         vitals.begin(record);
         this.#slice(record);
+        record.mailbox.forget();
         vitals.end();
       },
       finish: () => this.#finishTurn(),
@@ -239,7 +240,7 @@ export class Scheduler {
       while (budget-- > 0 && !record.exited) {
         if (record.waiter !== null) return this.#offer(record);
         if (record.busy || record.mailbox.size === 0) return;
-        message = record.mailbox.shift();
+        message = record.mailbox.take(); // what it takes, the black box sees
         record.handled++;
         const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
         const held =
