@@ -26,7 +26,7 @@ export async function takeBlackBox(
   const { cause, blockedMs, heapBytes } = verdict;
   const startMs = performance.now();
   const [{ last, isRunning }, slices] = [thread.vitals, thread.lastSlices]; // before it is disturbed
-  const taken = (await ask(thread, verdict, timeoutMs)) ?? fromMemory(last, isRunning, slices);
+  const taken = (await ask(thread, verdict, timeoutMs)) ?? fromMemory(last, isRunning && blockedMs > 0, slices);
   const recent = slices.map(({ pid, label }) => ({ pid, label }));
   const tookMs = Math.round(performance.now() - startMs);
   return { tag: "black_box", scheduler: slot, thread: number, cause, blockedMs, heapBytes, tookMs, ...taken, recent };
