@@ -19,6 +19,7 @@
 import { getHeapStatistics } from "node:v8";
 import { makePid, type Pid, pidParts } from "../core/pid.js";
 import type { ProcessRecord } from "./process-record.js";
+import { pulse } from "./pulse.js";
 
 const BEAT = 0;
 const HEAP = 1;
@@ -129,7 +130,7 @@ export class VitalSigns {
 
   /** A slice begins. Once per slice: `bench/vitals.bench.ts`. */
   begin(record: ProcessRecord): void {
-    if (record.vitalSerial === 0) this.introduce(record);
+    if (record.vitalSerial === 0 && !this.introduce(record)) return;
     const signs = this.#signs;
     const { vitalSerial } = record;
     let at = signs[AT] as number;
@@ -147,14 +148,19 @@ export class VitalSigns {
     this.#signs[RUNNING] = 0;
   }
 
-  /** Makes numbers of what a process is called: before its first slice, and when its label changes. */
-  introduce(record: ProcessRecord): void {
+  /**
+   * Makes numbers of what a process is called: before its first slice, and when its label changes. `false` for one that is not to
+   * be seen: the pulse is asked between a leak's turns and when it is found, and nobody wants to know.
+   */
+  introduce(record: ProcessRecord): boolean {
+    if (record.origin === pulse) return false;
     const { serial, creator } = pidParts(record.pid);
     record.vitalSerial = serial | 0;
     record.vitalCreator = creator | 0;
     // Labels with topics in them are without number: what finds no place is shown as what it is of, "channel".
     record.vitalLabel =
       this.#numberOf(record.label, MAX_OWN_LABELS) || this.#numberOf(record.origin?.kind ?? "port", MAX_LABELS);
+    return true;
   }
 
   /** Beats from now on; `maxHeapBytes` as in the options. */
