@@ -12,6 +12,7 @@ import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "
 import { type Route, resolveRoutes } from "./route.js";
 import type { Serializer } from "./serializer.js";
 import { sharedNowMs } from "./telemetry.js";
+import type { Throttle } from "./throttle.js";
 import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 
 /** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
@@ -25,6 +26,7 @@ export interface AcceptorSetup {
   readonly transport: string;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly throttle: Throttle;
   /** @defaultValue versions 1 and 2, as Phoenix has it */
   readonly serializers?: readonly SerializerChoice[];
   readonly connectTimeoutMs?: number;
@@ -82,8 +84,8 @@ export class SocketAcceptor implements Acceptor {
     const answer = message as ConnectAnswer; // the process just started is the only one that knows the port
     if (answer[0] === "refused") return { tag: "refused", refusal: answer[1] };
     const [, id, assigns] = answer;
-    const { manifest, topics, openPort } = this.#setup;
-    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort };
+    const { manifest, topics, openPort, throttle } = this.#setup;
+    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort, throttle };
     return { tag: "accepted", open: (transport) => new Connection(setup, transport) };
   }
 }

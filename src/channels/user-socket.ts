@@ -17,6 +17,7 @@ import { Failure, Ok, ok } from "../otp/results.js";
 import { type Behaviour, type Definition, keyOf, parent, type ReportLevel, self, send } from "../runtime/process.js";
 import type { Channel, MaybePromise } from "./channel.js";
 import { type FilterParameters, filterParameters } from "./filter-parameters.js";
+import { resolveSocketLimits, type SocketLimits } from "./limits.js";
 import { checkLogLevel, durationText, heardLevel, type LogLevel, log } from "./log.js";
 import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
 import { resolveRoutes } from "./route.js";
@@ -73,6 +74,8 @@ export interface SocketOptions {
    * gives up after 10 s by itself. @defaultValue 30000
    */
   readonly joinTimeoutMs?: number;
+  /** How much a client may send over one connection. */
+  readonly limits?: SocketLimits;
 }
 
 export class UserSocket implements Definition<readonly [ConnectCall]> {
@@ -125,13 +128,20 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
   describe(keyOf: (definition: Definition) => string, filter: FilterParameters): SocketManifest {
     const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => {
       const { channel, assigns = {} } = "channel" in target ? target : { channel: target };
-      return { pattern, channel: keyOf(channel as Definition), intercept: channel.intercept, assigns };
+      return {
+        pattern,
+        channel: keyOf(channel as Definition),
+        intercept: channel.intercept,
+        assigns,
+        limits: channel.limits,
+      };
     });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
     checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
     const joinTimeoutMs = this.options.joinTimeoutMs ?? DEFAULT_JOIN_TIMEOUT_MS;
     checkInteger("joinTimeoutMs", joinTimeoutMs, 1, MAX_DELAY_MS);
-    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, filter };
+    const limits = resolveSocketLimits(this.options.limits ?? {}, maxChannels);
+    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, limits, filter };
   }
 }
 

@@ -9,6 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
+import { Throttle } from "../channels/throttle.js";
+import type { Counts } from "../core/counts.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -38,6 +40,8 @@ export interface EndpointSetup {
   readonly openPort: (handler: PortHandler, label: string) => Port;
   /** The host its visitors know it by; see `checkOrigin`. */
   readonly host: string;
+  /** What its limits have done, by code. */
+  readonly counts: Counts;
 }
 
 interface Mounted {
@@ -67,27 +71,29 @@ export class Endpoint {
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
-  constructor({ mounts, topics, openPort, host }: EndpointSetup) {
+  constructor({ mounts, topics, openPort, host, counts }: EndpointSetup) {
     this.#host = host;
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
+    const throttle = new Throttle(afterTurn, counts);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
+      const accepting = { manifest: socket, transport: "websocket", topics, openPort, throttle, ...chosen };
       return {
         ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
-        acceptor: new SocketAcceptor({ manifest: socket, transport: "websocket", topics, openPort, ...chosen }),
-        websockets: new WebSocketMount(websocket, afterTurn),
+        acceptor: new SocketAcceptor(accepting),
+        websockets: new WebSocketMount(websocket, afterTurn, counts),
       };
     });
     this.#longPolls = mounts.flatMap((manifest) => {
       const { longpoll } = manifest;
       const { longpoll: serializers } = manifest.serializers;
-      const setup = { manifest, serializers, topics, openPort, afterTurn, host };
+      const setup = { manifest, serializers, topics, openPort, afterTurn, throttle, host };
       return longpoll === false ? [] : new LongPollRoute({ ...setup, longpoll });
     });
   }

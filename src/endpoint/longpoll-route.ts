@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
+import type { Throttle } from "../channels/throttle.js";
 import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -21,6 +22,7 @@ export interface LongPollRouteSetup {
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   readonly afterTurn: (action: () => void) => void;
+  readonly throttle: Throttle;
   /** The host of the endpoint; see `checkOrigin`. */
   readonly host: string;
 }
@@ -33,15 +35,15 @@ export class LongPollRoute {
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
 
-  constructor({ manifest, longpoll, serializers, topics, openPort, afterTurn, host }: LongPollRouteSetup) {
+  constructor({ manifest, longpoll, serializers, topics, openPort, afterTurn, throttle, host }: LongPollRouteSetup) {
     this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
     this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
     const chosen = serializers === null ? {} : { serializers };
     this.#acceptor = new SocketAcceptor({
-      ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort },
+      ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort, throttle },
       ...chosen,
     });
-    this.mount = new LongPollMount(longpoll, afterTurn);
+    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts);
     this.#manifest = manifest;
     this.#publicHost = host;
   }

@@ -5,6 +5,7 @@
 import type { Server } from "node:http";
 import { broadcast, disconnect } from "../channels/socket.js";
 import { checkInteger } from "../core/check-integer.js";
+import { Counts } from "../core/counts.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import type { Destination, Name } from "../core/via.js";
@@ -60,6 +61,7 @@ export class App {
   readonly #endpoint: Endpoint;
   readonly #offload: OffloadService;
   readonly #applications: Applications;
+  readonly #counts: Counts;
   readonly #shutdownMs: number;
   readonly #drainer: Required<DrainerOptions>;
   #stopping: Promise<void> | null = null;
@@ -69,6 +71,7 @@ export class App {
     this.#endpoint = parts.endpoint;
     this.#applications = parts.applications;
     this.#offload = parts.offload;
+    this.#counts = parts.counts;
     this.#shutdownMs = parts.shutdownMs;
     this.#drainer = parts.drainer;
     this.port = parts.port;
@@ -89,6 +92,14 @@ export class App {
   /** Open connections, long-poll sessions among them. */
   get connections(): number {
     return this.#endpoint.connections;
+  }
+
+  /**
+   * How often each limit has slowed a client down, refused something or closed a connection since the start, by its code:
+   * `{ "refused.rate.connection": 12 }`. docs/channels/limits.md lists them; one that has never struck is not there.
+   */
+  counts(): Readonly<Record<string, number>> {
+    return this.#counts.snapshot();
   }
 
   /**
@@ -167,6 +178,7 @@ interface AppParts {
   readonly endpoint: Endpoint;
   readonly applications: Applications;
   readonly offload: OffloadService;
+  readonly counts: Counts;
   readonly port: number | undefined;
   readonly shutdownMs: number;
   readonly drainer: Required<DrainerOptions>;
@@ -207,15 +219,17 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
     // The application itself before its dependencies.
     const mounts = await loadMounts(manifests.toReversed().flatMap((manifest) => manifest.mounts));
     await applications.start(manifests);
+    const counts = new Counts();
     const endpoint = new Endpoint({
       mounts,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",
+      counts,
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    const app = new App({ runtime, endpoint, applications, offload, port: bound, shutdownMs, drainer });
+    const app = new App({ runtime, endpoint, applications, offload, counts, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
     return app;
   } catch (error) {

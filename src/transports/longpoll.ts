@@ -12,6 +12,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConnectOutcome, Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
+import { Counts } from "../core/counts.js";
 import { answerHttp, answerPoll, answerPreflight, answerStatus, PollStatus } from "./longpoll-answer.js";
 import { messagesOf } from "./longpoll-batch.js";
 import { type Body, type Budget, readBody } from "./longpoll-body.js";
@@ -79,6 +80,7 @@ export class LongPollMount implements SessionHost {
   readonly #options: Required<LongPollOptions>;
   readonly #afterTurn: (action: () => void) => void;
   readonly #tokens: SessionTokens;
+  readonly #counts: Counts;
   readonly #sessions = new Map<string, LongPollSession>();
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
@@ -87,7 +89,14 @@ export class LongPollMount implements SessionHost {
   #unflushed: LongPollSession[] = [];
   #stopped = false;
 
-  constructor(options: LongPollOptions, afterTurn: (action: () => void) => void, clock: Clock = monotonicClock) {
+  /** @param counts - Of the endpoint: what its limits refuse. */
+  constructor(
+    options: LongPollOptions,
+    afterTurn: (action: () => void) => void,
+    counts: Counts = new Counts(),
+    clock: Clock = monotonicClock,
+  ) {
+    this.#counts = counts;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
     this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
@@ -123,6 +132,11 @@ export class LongPollMount implements SessionHost {
       case "POST": {
         const session = this.#find(tokenOf(asked));
         if (session === undefined) return answerStatus(response, PollStatus.gone);
+        // The answer to its last POST is held back. Who sends another one all the same is not slowed down by that.
+        if (session.isPaused) {
+          this.#counts.add("refused.post");
+          return this.#turnAway(response, 429);
+        }
         void this.#post(session, request, response);
         return;
       }
@@ -235,12 +249,13 @@ export class LongPollMount implements SessionHost {
       session.driver?.receive(message);
       if (session.hasEnded) return answerStatus(response, PollStatus.timeout);
     }
-    answerStatus(response, PollStatus.ok);
+    session.posted(response);
   }
 
-  #turnAway(response: ServerResponse): void {
+  #turnAway(response: ServerResponse, status: 429 | 503 = 503): void {
     response.shouldKeepAlive = false;
-    answerHttp(response, 503);
+    if (status === 429) answerHttp(response, 429);
+    else answerHttp(response, 503);
   }
 
   readonly #flush = (): void => {
