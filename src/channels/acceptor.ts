@@ -15,8 +15,6 @@ import { sharedNowMs } from "./telemetry.js";
 import type { Throttle } from "./throttle.js";
 import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 
-/** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
-export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** While every scheduler thread is being replaced, milliseconds between two tries to start that process. */
 const RETRY_MS = 50;
 
@@ -29,7 +27,6 @@ export interface AcceptorSetup {
   readonly throttle: Throttle;
   /** @defaultValue versions 1 and 2, as Phoenix has it */
   readonly serializers?: readonly SerializerChoice[];
-  readonly connectTimeoutMs?: number;
 }
 
 export class SocketAcceptor implements Acceptor {
@@ -44,7 +41,7 @@ export class SocketAcceptor implements Acceptor {
   connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
     if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
-    const { manifest, transport } = this.#setup;
+    const { manifest, transport, throttle } = this.#setup;
     const { params, info } = request;
     const { filter } = manifest;
     const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
@@ -74,8 +71,9 @@ export class SocketAcceptor implements Acceptor {
       );
       const timer = setTimeout(() => {
         if (asked !== null) port.exit(asked, "kill");
+        throttle.hit("refused.connect_timeout", { transport, id: null, topic: null });
         decide({ tag: "unavailable" });
-      }, this.#setup.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      }, manifest.connectTimeoutMs);
       ask();
     });
   }

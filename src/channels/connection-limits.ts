@@ -64,13 +64,18 @@ export class ConnectionLimits implements Waiting, LimitSubject {
 
   /** A message is refused by this limit, of this topic: `Verdict.refuse`, or it was one too many. */
   refused(limit: string, topic: string | null = null): number {
-    this.#throttle.hit(`refused.rate.${limit}`, { transport: this.transport, id: this.id, topic });
+    this.hit(`refused.rate.${limit}`, topic);
     const { refusals } = this.#rates;
     const nowMs = this.#throttle.nowMs();
     if (refusals !== null) this.#refusals ??= new TokenBucket(refusals, nowMs);
     const verdict = onRefused(this.#refusals, refusals, nowMs);
     if (verdict === Verdict.close) this.#throttle.hit("closed.rate", this);
     return verdict;
+  }
+
+  /** Another limit of the connection has struck. */
+  hit(code: string, topic: string | null = null): void {
+    this.#throttle.hit(code, { transport: this.transport, id: this.id, topic });
   }
 
   /** Bytes were handed to a channel. */

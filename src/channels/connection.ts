@@ -257,8 +257,12 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   #hold<T>(held: T[], item: T): void {
-    if (held.length < MAX_HELD_FRAMES) held.push(item);
-    else this.#close(1008, CLOSED, "too many messages before the join was answered");
+    if (held.length < MAX_HELD_FRAMES) {
+      held.push(item);
+      return;
+    }
+    this.limits.hit("closed.held");
+    this.#close(1008, CLOSED, "too many messages before the join was answered");
   }
 
   #onPhoenix(head: Head, frame: Encoded): void {
@@ -291,6 +295,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (current === null && this.#joins.size >= this.#manifest.maxChannels) {
       // Refused joins don't count, so it takes those that are not decided yet to know.
       if ([...this.#joins.values()].some(({ state }) => state === "joining")) return this.#wait(head, frame);
+      this.limits.hit("refused.max_channels");
       return this.#reply(head.joinRef, head, "error", { reason: "too many channels joined" });
     }
     current?.replace();

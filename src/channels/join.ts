@@ -108,6 +108,7 @@ export class Join implements PortHandler, Subscriber {
   readonly #late = (): void => {
     if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
     this.#port.exit(this.#channel, "kill");
+    this.#connection.limits.hit("refused.join_timeout", this.topic);
     this.#refuse({ reason: "join timeout" });
   };
 

@@ -76,6 +76,7 @@ export interface SocketManifest {
   readonly routes: readonly RouteManifest[];
   readonly maxChannels: number;
   readonly joinTimeoutMs: number;
+  readonly connectTimeoutMs: number;
   readonly limits: ConnectionRates;
   /** Of its application. */
   readonly filter: FilterParameters;

@@ -27,6 +27,8 @@ import type { ConnectInfo, Refusal } from "./transport.js";
 /** Channels a client may have joined over one connection, as in Phoenix. */
 export const DEFAULT_MAX_CHANNELS = 100;
 
+/** Milliseconds `connect` may take. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** Milliseconds a `join` may take. */
 export const DEFAULT_JOIN_TIMEOUT_MS = 30_000;
 /** The longest delay Node.js timers take. */
@@ -74,6 +76,8 @@ export interface SocketOptions {
    * gives up after 10 s by itself. @defaultValue 30000
    */
   readonly joinTimeoutMs?: number;
+  /** Milliseconds `connect` may take; then its process is killed, and the client gets HTTP 503. @defaultValue 10000 */
+  readonly connectTimeoutMs?: number;
   /** How much a client may send over one connection. */
   readonly limits?: SocketLimits;
 }
@@ -140,8 +144,10 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
     const joinTimeoutMs = this.options.joinTimeoutMs ?? DEFAULT_JOIN_TIMEOUT_MS;
     checkInteger("joinTimeoutMs", joinTimeoutMs, 1, MAX_DELAY_MS);
+    const connectTimeoutMs = this.options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    checkInteger("connectTimeoutMs", connectTimeoutMs, 1, MAX_DELAY_MS);
     const limits = resolveSocketLimits(this.options.limits ?? {}, maxChannels);
-    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, limits, filter };
+    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, connectTimeoutMs, limits, filter };
   }
 }
 

@@ -11,6 +11,7 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
+import type { Admission } from "./admission.js";
 import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
@@ -23,6 +24,7 @@ export interface LongPollRouteSetup {
   readonly openPort: (handler: PortHandler, label: string) => Port;
   readonly afterTurn: (action: () => void) => void;
   readonly throttle: Throttle;
+  readonly admission: Admission;
   /** The host of the endpoint; see `checkOrigin`. */
   readonly host: string;
 }
@@ -34,8 +36,20 @@ export class LongPollRoute {
   readonly #acceptor: Acceptor;
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
+  readonly #admission: Admission;
 
-  constructor({ manifest, longpoll, serializers, topics, openPort, afterTurn, throttle, host }: LongPollRouteSetup) {
+  constructor({
+    manifest,
+    longpoll,
+    serializers,
+    topics,
+    openPort,
+    afterTurn,
+    throttle,
+    admission,
+    host,
+  }: LongPollRouteSetup) {
+    this.#admission = admission;
     this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
     this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
     const chosen = serializers === null ? {} : { serializers };
@@ -69,7 +83,8 @@ export class LongPollRoute {
         });
         return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
       };
-      this.mount.handle({ request, response, token: params.token, connect });
+      const enter = () => this.#admission.enter(request.socket.remoteAddress ?? "");
+      this.mount.handle({ request, response, token: params.token, enter, connect });
     }
     return true;
   }

@@ -15,13 +15,14 @@ import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
+import { type ConnectionLimitOptions, resolveConnectionLimits } from "./admission.js";
 import { type ApplicationManifest, ownDefinitions, services } from "./application.js";
 import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
-export interface StartOptions extends RuntimeOptions {
+export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
   /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
   readonly port?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
@@ -209,6 +210,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
   const drainer = resolveDrainerOptions(options.drainer ?? {});
+  const connectionLimits = resolveConnectionLimits(options);
   const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
   const runtime = await Runtime.start(url, services, options, ownDefinitions);
   const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
@@ -226,6 +228,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",
       counts,
+      connectionLimits,
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);

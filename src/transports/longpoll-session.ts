@@ -36,6 +36,7 @@ const MAX_REPLACED_POLLS = 4;
 export class LongPollSession implements Transport, Drainable {
   readonly name = "longpoll";
   readonly id: string;
+  readonly leave: () => void;
   driver: ConnectionDriver | null = null;
   /** When a poll came last, in sweeps of the mount. */
   heardAt = 0;
@@ -53,8 +54,10 @@ export class LongPollSession implements Transport, Drainable {
   /** Answers to POSTs that wait until the client may go on: it sends no more before it has them. `null`: it may. */
   #heldPosts: ServerResponse[] | null = null;
 
-  constructor(id: string, host: SessionHost) {
+  /** @param leave - Called when it has ended. */
+  constructor(id: string, host: SessionHost, leave: () => void) {
     this.id = id;
+    this.leave = leave;
     this.#host = host;
   }
 

@@ -60,6 +60,9 @@ export const DEFAULT_MAX_TOTAL_BYTES = 268_435_456;
 const WINDOWS_UNTIL_IDLE = 1.5;
 const SWEEPS_UNTIL_IDLE = 4;
 
+/** What a client is told that comes at a bad time. */
+const RETRY_AFTER_SECONDS = 5;
+
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** The longest delay Node.js timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -70,6 +73,8 @@ export interface LongPollRequest {
   readonly response: ServerResponse;
   /** The parameter `token`. A header `x-phoenix-longpoll-token` goes before it. */
   readonly token: unknown;
+  /** Asks whether there is room for one more client: what is to be called when it is gone, or why there is none. */
+  readonly enter: () => (() => void) | "max_connections" | "max_connections_per_address";
   /** Asks whether the client may connect, should this begin a session. */
   readonly connect: () => Promise<ConnectOutcome>;
 }
@@ -167,6 +172,7 @@ export class LongPollMount implements SessionHost {
 
   left(session: LongPollSession): void {
     this.#sessions.delete(session.id);
+    session.leave();
   }
 
   #poll(asked: LongPollRequest): void {
@@ -185,15 +191,24 @@ export class LongPollMount implements SessionHost {
     return id === undefined ? undefined : this.#sessions.get(id);
   }
 
-  async #open({ response, connect }: LongPollRequest): Promise<void> {
+  async #open({ response, enter, connect }: LongPollRequest): Promise<void> {
     const { maxSessions } = this.#options;
-    if (this.#stopped || this.#sessions.size + this.#connecting.size >= maxSessions) return this.#turnAway(response);
+    if (this.#stopped) return this.#turnAway(response);
+    if (this.#sessions.size + this.#connecting.size >= maxSessions) {
+      this.#counts.add("refused.max_sessions");
+      return this.#turnAway(response);
+    }
+    const entered = enter();
+    if (typeof entered === "string")
+      return this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
     this.#connecting.add(response);
     const outcome = await connect();
-    if (!this.#connecting.delete(response) || response.destroyed) return; // stopped meanwhile, or the client is gone
+    const isHere = this.#connecting.delete(response) && !response.destroyed; // else stopped meanwhile, or the client is gone
+    if (!isHere || outcome.tag !== "accepted") entered();
+    if (!isHere) return;
     switch (outcome.tag) {
       case "accepted": {
-        const session = new LongPollSession(randomBytes(16).toString("base64url"), this);
+        const session = new LongPollSession(randomBytes(16).toString("base64url"), this, entered);
         session.heardAt = this.#sweeps;
         this.#sessions.set(session.id, session);
         session.driver = outcome.open(session);
@@ -252,10 +267,11 @@ export class LongPollMount implements SessionHost {
     session.posted(response);
   }
 
-  #turnAway(response: ServerResponse, status: 429 | 503 = 503): void {
+  #turnAway(response: ServerResponse, status: 429 | 503 = 503, body?: string): void {
     response.shouldKeepAlive = false;
-    if (status === 429) answerHttp(response, 429);
-    else answerHttp(response, 503);
+    if (!response.headersSent) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
+    if (status === 429) answerHttp(response, 429, body);
+    else answerHttp(response, 503, body);
   }
 
   readonly #flush = (): void => {

@@ -1,7 +1,10 @@
 /** What happens to a client that sends more than it may: slowed down, refused, closed; and that nothing of it is lost before. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { test } from "node:test";
-import { attachTelemetry, type TelemetryEvent } from "joist";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type App, attachTelemetry, type TelemetryEvent } from "joist";
 import { withApp } from "../support/app.js";
 import type { FrameClient } from "../support/frame-client.js";
 import { PollClient } from "../support/poll-client.js";
@@ -186,6 +189,53 @@ test("usual clients never meet the default limits: 16 messages in flight, 100 to
       for (let round = 0; round < 200; round++) await burst(client, "room:0", "echo", 16);
       assert.deepEqual(app.counts(), {});
       client.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
+
+/** Floods a slow channel from another OS process; meanwhile a neighbour asks. Answers what it was like for him, in ms, sorted. */
+async function flood(app: App, neighbour: FrameClient, topic: string, count: number): Promise<number[]> {
+  let over = false;
+  const flooding = promisify(execFile)(process.execPath, [
+    ...[fileURLToPath(new URL("../support/flood.js", import.meta.url)), String(app.port), "/unlimited", topic],
+    String(count),
+  ]).finally(() => {
+    over = true;
+  });
+  const waitedMs: number[] = [];
+  for (let i = 0; !over; i++) {
+    const askedMs = performance.now();
+    await neighbour.ask("room:neighbour", "echo", {}, `${topic}${i}`);
+    waitedMs.push(performance.now() - askedMs);
+    await new Promise((resolve) => setTimeout(resolve, 5)); // or its own questions would be a flood
+  }
+  const answer = JSON.parse((await flooding).stdout) as unknown;
+  assert.deepEqual(answer, { status: "ok", response: { count, disorder: 0 } });
+  return waitedMs.toSorted((a, b) => a - b);
+}
+
+test("a million messages to a slow channel: all handled in order, memory bounded, neighbours answered", async () => {
+  await withApp(
+    async ({ app }) => {
+      const neighbour = await onlyWebSocket(app.port, "/usual");
+      await neighbour.join("room:neighbour");
+      await flood(app, neighbour, "slow:first", 50_000); // heaps grow with the first work they get
+      const rssBefore = process.memoryUsage.rss();
+      let peakRss = rssBefore;
+      const gauge = setInterval(() => {
+        peakRss = Math.max(peakRss, process.memoryUsage.rss());
+      }, 10);
+      const waitedMs = await flood(app, neighbour, "slow:a", 1_000_000);
+      clearInterval(gauge);
+      const grownMib = (peakRss - rssBefore) / 2 ** 20;
+      const p99Ms = waitedMs[Math.floor(waitedMs.length * 0.99)] ?? 0;
+      assert.ok(grownMib < 50, `grown by ${grownMib} MiB`);
+      // Without limits it waits for seconds. Much is the machine's: this test has four threads and two processes at work.
+      assert.ok(p99Ms < 500, `a neighbour waited ${p99Ms} ms`);
+      assert.ok((app.counts()["paused.unhandled.messages"] ?? 0) > 1);
+      neighbour.drop();
     },
     {},
     limitsApp,

@@ -47,6 +47,7 @@ export const Refusing = socketOf({
 });
 export const FewJoins = socketOf({ joins: { perSecond: 1, burst: 2 }, throttleMs: 0 });
 export const FewBytes = socketOf({ maxUnhandledBytes: 1000 });
+export const Never = socket({ connect: () => new Promise(() => {}), connectTimeoutMs: 50, channels: {} });
 export const Unlimited = socketOf({ messages: false, joins: false });
 
 const longpoll = { windowMs: 1000 };
@@ -59,5 +60,6 @@ export default application({
     "/joins": FewJoins,
     "/bytes": { socket: FewBytes, longpoll },
     "/unlimited": Unlimited,
+    "/never": Never,
   },
 });
