@@ -8,6 +8,7 @@ import { bootScheduler } from "./boot-scheduler.js";
 import { openServices } from "./port.js";
 import { PortLink } from "./port-link.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { pulse } from "./pulse.js";
 import { hearStrays } from "./strays.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
@@ -41,8 +42,11 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   control.on("message", (order: Order) => {
     switch (order.tag) {
+      case "pulse":
+        return scheduler.send(null, pid, order.n);
       case "peer":
         return scheduler.connect(order.thread, new PortLink(order.port));
       case "down":
@@ -54,7 +58,7 @@ export async function runThread(): Promise<void> {
     }
   });
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest });
+  tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
 }
 
 function describe(error: unknown): string {
