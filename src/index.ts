@@ -178,6 +178,7 @@ export {
   send,
   sendAfter,
   setLabel,
+  setMaxMailbox,
   spawn,
   spawnLink,
   spawnMonitor,
