@@ -159,6 +159,7 @@ export class Scheduler {
   deliver(record: ProcessRecord, message: unknown): void {
     if (record.port === null) {
       record.mailbox.push(message);
+      if (record.mailbox.size > record.maxMailbox) return this.#finish(record, "mailbox_full");
       if (!record.queued && (!record.busy || record.waiter !== null)) this.enqueue(record);
       return;
     }
