@@ -19,7 +19,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import type { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
-import type { Behaviour, Definition } from "../runtime/process.js";
+import { type Behaviour, checkIsolation, type Definition, type Isolation } from "../runtime/process.js";
 import { bootChannel } from "./channel-process.js";
 import { checkLogLevel, type LogLevel } from "./log.js";
 import type { Status } from "./protocol.js";
@@ -76,17 +76,25 @@ export interface ChannelOptions<A extends object> {
   readonly logJoin?: LogLevel;
   /** Level at which the client's events are logged, likewise. Phoenix's `log_handle_in`. @defaultValue `"debug"` */
   readonly logHandleIn?: LogLevel;
+  /**
+   * `"dedicated"`: its channels run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
 }
 
 export class Channel implements Definition<readonly [JoinRequest]> {
   readonly kind = "channel";
   // Erased: the process runs any channel alike, and the types have done their work where the channel was written.
   readonly options: ChannelOptions<Record<string, unknown>>;
+  readonly isolation: Isolation;
 
   constructor(options: ChannelOptions<Record<string, unknown>>) {
+    checkIsolation(options.isolation);
     checkLogLevel("logJoin", options.logJoin ?? false);
     checkLogLevel("logHandleIn", options.logHandleIn ?? false);
     this.options = options;
+    this.isolation = options.isolation ?? "shared";
   }
 
   /** The broadcast events it takes in hand. */
@@ -102,7 +110,7 @@ export class Channel implements Definition<readonly [JoinRequest]> {
 /**
  * Defines a channel; `A` is the type of its assigns.
  *
- * @throws RuntimeError `badOption` for a level that is none.
+ * @throws RuntimeError `badOption` for a level or an isolation that is none.
  */
 export function channel<A extends object = Record<string, unknown>>(options: ChannelOptions<A>): Channel {
   return new Channel(options as unknown as ChannelOptions<Record<string, unknown>>); // see Channel.options

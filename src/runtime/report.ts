@@ -121,10 +121,12 @@ export interface ThreadReport {
   readonly reason: string;
   /** `exit`: it ended by itself; `stuck`, `swollen`: the watchdog ended it. */
   readonly cause: ThreadDownCause;
-  /** The process that was running when the watchdog ended it, or the last one that was. */
+  /** The process that was running when it ended, or, if the watchdog ended it, the last one that was. */
   readonly culprit?: {
     readonly pid: Pid;
     readonly label: string | null;
+    /** Its definition's place in the application module's exports; `null` if it is not among them. */
+    readonly definition: string | null;
     /** Whether it was running. If not, something else may have been: code after an `await`, a timer. */
     readonly isCertain: boolean;
   };
@@ -132,6 +134,23 @@ export interface ThreadReport {
   readonly blockedMs?: number;
   /** Its heap and buffers, as far as known. */
   readonly heapBytes?: number;
+}
+
+/**
+ * A definition's processes were to blame for the death of `count` scheduler threads within `windowMs`: from now on they run on
+ * the one thread of that scheduler, which takes no others.
+ */
+export interface QuarantineReport {
+  readonly tag: "quarantined";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Its place in the application module's exports. */
+  readonly definition: string;
+  readonly count: number;
+  readonly windowMs: number;
+  readonly scheduler: number;
+  /** Definitions that run there already, as there are not more threads for any. */
+  readonly with: readonly string[];
 }
 
 /** What a process does, because somebody asked with `sys.trace`. `text` is one line. */
@@ -185,6 +204,7 @@ export type Report =
   | SupervisorReport
   | ProgressReport
   | ThreadReport
+  | QuarantineReport
   | TraceReport
   | LogReport
   | NoticeReport
@@ -207,6 +227,7 @@ export function levelOf(report: Pick<Report, "tag"> & { readonly level?: ReportL
     case "crash":
     case "supervisor":
     case "thread_down":
+    case "quarantined":
       return "error";
     case "progress":
       return "info";

@@ -5,11 +5,12 @@
 import { getHeapStatistics } from "node:v8";
 import { type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { ListedDefinition } from "./definitions.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
 import { threadFlags } from "./thread-flags.js";
-import type { News, Order, ThreadData } from "./thread-protocol.js";
+import type { Loaded, News, Order, ThreadData } from "./thread-protocol.js";
 import { allocateVitals, readVitals, type Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
@@ -42,13 +43,14 @@ export interface SchedulerThreadSetup {
 export class SchedulerThread {
   readonly number: number;
   readonly slot: number;
-  /** Settles with the application's manifest once the thread is ready; rejects with `startFailed` if it ends before. */
-  readonly started: Promise<unknown>;
+  /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
+  readonly started: Promise<Loaded>;
 
   readonly #setup: SchedulerThreadSetup;
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
+  #definitions: readonly ListedDefinition[] = [];
 
   constructor(setup: SchedulerThreadSetup) {
     const { number, slot, options } = setup;
@@ -86,6 +88,11 @@ export class SchedulerThread {
     return readVitals(this.#vitals, this.number);
   }
 
+  /** The key of a definition by its number in the vital signs; `null` for 0. */
+  definitionOf(number: number): string | null {
+    return this.#definitions[number - 1]?.key ?? null;
+  }
+
   order(what: Order, transfer: MessagePort[] = []): void {
     this.#worker.postMessage(what, transfer);
   }
@@ -117,7 +124,7 @@ export class SchedulerThread {
     void this.terminate();
   }
 
-  #follow(): Promise<unknown> {
+  #follow(): Promise<Loaded> {
     const worker = this.#worker;
     const { heard, ready, exited, options } = this.#setup;
     let fault = "";
@@ -135,8 +142,9 @@ export class SchedulerThread {
         }
         clearTimeout(timer);
         this.#isReady = true;
+        this.#definitions = news.definitions;
         ready(this);
-        resolve(news.manifest);
+        resolve(news);
       });
       worker.on("error", (error: Error) => {
         fault = error.stack ?? error.message;

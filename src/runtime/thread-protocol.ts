@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import type { ListedDefinition } from "./definitions.js";
 import type { Report } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -24,6 +25,13 @@ export interface ThreadData {
   readonly peers: readonly { readonly thread: number; readonly port: MessagePort }[];
 }
 
+/** What a thread has loaded. */
+export interface Loaded {
+  readonly manifest: unknown;
+  /** In the order of their numbers in its vital signs. */
+  readonly definitions: readonly ListedDefinition[];
+}
+
 /** The process that a thread died of, and the reason it has alone. */
 export interface Culprit {
   readonly pid: Pid;
@@ -40,6 +48,6 @@ export type Order =
 /** To the main thread. */
 export type News =
   /** The application module is loaded; `manifest` is what it says of itself, as plain data. */
-  | { readonly tag: "ready"; readonly manifest: unknown }
+  | ({ readonly tag: "ready" } & Loaded)
   | { readonly tag: "failed"; readonly message: string }
   | { readonly tag: "report"; readonly report: Report };

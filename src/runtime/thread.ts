@@ -54,7 +54,7 @@ export async function runThread(): Promise<void> {
     }
   });
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest });
+  tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed });
 }
 
 function describe(error: unknown): string {

@@ -8,7 +8,7 @@
  *   heap     KiB of V8's heap and of buffers outside it, at that beat
  *   full     1 once the heap was over its limit although V8 had collected all garbage since it got there
  *   running  1 during a slice
- *   serial, creator, label   the process of this slice, or else of the last one
+ *   serial, creator, label   the process of this slice, or else of the last one; above the label's bits its definition's number
  *   labels   texts the label numbers stand for
  * ```
  *
@@ -31,6 +31,8 @@ const HEAD_BYTES = 8 * Int32Array.BYTES_PER_ELEMENT;
 /** Labels a thread can show, and how many of them processes have for themselves; the others are for kinds of processes. */
 const MAX_LABELS = 256;
 const MAX_OWN_LABELS = 224;
+/** Bits of a label's number; those above are its definition's. */
+const LABEL_BITS = 9;
 /** UTF-8; longer ones are cut. */
 const LABEL_BYTES = 64;
 
@@ -44,7 +46,12 @@ export interface Vitals {
   /** Over its limit, and no garbage. */
   readonly isFull: boolean;
   /** The process that is in its slice or had the last one; `null` if there was none yet. */
-  readonly last: { readonly pid: Pid; readonly label: string | null } | null;
+  readonly last: {
+    readonly pid: Pid;
+    readonly label: string | null;
+    /** Its definition's number on that thread; 0 if it can't be kept apart from others. */
+    readonly definition: number;
+  } | null;
   /** Whether that process is in its slice. If not, whatever runs is code that came back from an `await`, or a timer. */
   readonly isRunning: boolean;
 }
@@ -63,8 +70,12 @@ export function readVitals(buffer: SharedArrayBuffer, thread: number): Vitals {
     heapBytes: at(HEAP) * 1024,
     isFull: at(FULL) === 1,
     isRunning: at(RUNNING) === 1,
-    last: serial === 0 ? null : { pid: makePid(thread, serial, at(CREATOR)), label: readLabel(buffer, at(LABEL)) },
+    last: serial === 0 ? null : lastOf(buffer, makePid(thread, serial, at(CREATOR)), at(LABEL)),
   };
+}
+
+function lastOf(buffer: SharedArrayBuffer, pid: Pid, packed: number): Vitals["last"] {
+  return { pid, label: readLabel(buffer, packed & ((1 << LABEL_BITS) - 1)), definition: packed >>> LABEL_BITS };
 }
 
 function readLabel(buffer: SharedArrayBuffer, number: number): string | null {
@@ -106,12 +117,15 @@ export class VitalSigns {
 
   /** Makes numbers of what a process is called: before its first slice, and when its label changes. */
   introduce(record: ProcessRecord): void {
+    const isFirst = record.vitalSerial === 0;
     const { serial, creator } = pidParts(record.pid);
     record.vitalSerial = serial | 0;
     record.vitalCreator = creator | 0;
     // Labels with topics in them are without number: what finds no place is shown as what it is of, "channel".
-    record.vitalLabel =
+    const label =
       this.#numberOf(record.label, MAX_OWN_LABELS) || this.#numberOf(record.origin?.kind ?? "port", MAX_LABELS);
+    const definition = isFirst ? blamable(record) : record.vitalLabel >>> LABEL_BITS;
+    record.vitalLabel = label | (definition << LABEL_BITS);
   }
 
   /** Beats from now on; `maxHeapBytes` as in the options. */
@@ -142,4 +156,17 @@ export class VitalSigns {
     this.#labelBytes.set(bytes, number * LABEL_BYTES);
     return number;
   }
+}
+
+/**
+ * The number of the definition that is to blame for what a process does. None for a process that runs here although a thread is
+ * kept for its definition: nothing more can be done about those, so what they do counts as nobody's.
+ */
+function blamable({ origin, scheduler }: ProcessRecord): number {
+  if (origin === null) return 0;
+  const { definitions, placements, slot } = scheduler;
+  const number = definitions.numberOf(origin);
+  if (number === 0) return 0;
+  const kept = placements.slotOf(definitions.keyOf(origin));
+  return kept === 0 || kept === slot ? number : 0;
 }

@@ -208,7 +208,13 @@ test("a process that never returns costs its thread: its links and monitors say 
       const told = reports.flatMap((report) => (report.tag === "thread_down" ? [report] : []));
       assert.deepEqual(
         told.map(({ cause, culprit, scheduler }) => ({ cause, culprit, scheduler })),
-        [{ cause: "stuck", culprit: { pid: culprit, label: "endless", isCertain: true }, scheduler: 1 }],
+        [
+          {
+            cause: "stuck",
+            culprit: { pid: culprit, label: "endless", definition: "endless", isCertain: true },
+            scheduler: 1,
+          },
+        ],
       );
       while (runtime.zombies > 0) await new Promise((resolve) => setImmediate(resolve)); // a loop can be ended
     });

@@ -18,7 +18,7 @@ test("a slice shows its process while it runs, and after it as the last one", ()
   const vitals = new VitalSigns(buffer);
   assert.equal(readVitals(buffer, 4).last, null);
   vitals.begin(process_(7, 2, "cart"));
-  const last = { pid: "<0.4.7.2>", label: "cart" };
+  const last = { pid: "<0.4.7.2>", label: "cart", definition: 0 };
   assert.deepEqual({ ...readVitals(buffer, 4) }, { beat: 0, heapBytes: 0, isFull: false, isRunning: true, last });
   vitals.end();
   assert.equal(readVitals(buffer, 4).isRunning, false);
@@ -30,7 +30,7 @@ test("a changed label is shown; a long one is cut", () => {
   const vitals = new VitalSigns(buffer);
   const record = process_(1, 4, "x".repeat(100));
   vitals.begin(record);
-  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "x".repeat(64) });
+  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "x".repeat(64), definition: 0 });
   record.label = "other";
   vitals.introduce(record);
   vitals.begin(record);
