@@ -297,14 +297,14 @@ export class Runtime {
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
     const culprit: Culprit | null = pid === null ? null : { pid, reason: ["scheduler_down", story.cause] };
-    // Decided before anybody hears of it: who starts again at once shall find where.
+    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
+    // Decided before any process hears of it: who starts again at once shall find where.
     const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
     if (!this.#reserved.has(slot)) this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
     this.scheduler.signals.threadDown(number, culprit);
-    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
     if (follow.tag === "stop") {
       this.notice(`stopping: ${follow.message}`);
       void this.stop(follow.message);
