@@ -76,26 +76,33 @@ export function slotAt(slots: DedicatedSlots, slot: number): DedicatedSlot | und
   return slots.used.find((other) => other.slot === slot);
 }
 
+/**
+ * Threads of a slot that were given up and are not gone, because they are in calls that don't return: each holds its memory and
+ * maybe a core. One more, and its definitions are refused until some are gone.
+ */
+export const MAX_ZOMBIES = 2;
+
 export interface DedicatedLimits {
   readonly maxThreadRestarts: number;
   readonly threadRestartWindowMs: number;
 }
 
-/** The thread of a slot has died: whether it gets a new one now, or is refused for a while. */
+/** The thread of a slot has died: whether it gets a new one now, or why it is refused for a while. */
 export function onDedicatedDeath(
   slots: DedicatedSlots,
   slot: DedicatedSlot,
   nowMs: number,
+  zombies: number,
   { maxThreadRestarts, threadRestartWindowMs }: DedicatedLimits,
-): readonly [DedicatedSlots, "start" | "refuse"] {
+): readonly [DedicatedSlots, "start" | "deaths" | "zombies"] {
   const deaths = countRestart(slot.deaths, nowMs, maxThreadRestarts, threadRestartWindowMs);
-  if (deaths === undefined) return [withSlot(slots, { ...slot, deaths: [], isRefused: true }), "refuse"];
-  return [withSlot(slots, { ...slot, deaths }), "start"];
+  if (deaths !== undefined && zombies <= MAX_ZOMBIES) return [withSlot(slots, { ...slot, deaths }), "start"];
+  return [withSlot(slots, { ...slot, deaths: [], isRefused: true }), deaths === undefined ? "deaths" : "zombies"];
 }
 
-/** It was refused for long enough. */
-export function reopened(slots: DedicatedSlots, slot: DedicatedSlot): DedicatedSlots {
-  return withSlot(slots, { ...slot, isRefused: false });
+/** It was refused for long enough: it is open again, unless too many of its threads are still there. */
+export function reopened(slots: DedicatedSlots, slot: DedicatedSlot, zombies: number): DedicatedSlots | undefined {
+  return zombies > MAX_ZOMBIES ? undefined : withSlot(slots, { ...slot, isRefused: false });
 }
 
 function withSlot(slots: DedicatedSlots, changed: DedicatedSlot): DedicatedSlots {

@@ -131,6 +131,7 @@ export class Runtime {
       report: this.scheduler.report,
       reserve: (slot) => this.#reserve(slot),
       start: (slot) => void this.#startThread(slot).catch(() => {}), // its exit is heard
+      zombies: (slot) => [...this.#zombies.keys()].filter((thread) => thread.slot === slot).length,
     });
     this.#unhear = inline === undefined ? () => {} : this.#runInline();
   }

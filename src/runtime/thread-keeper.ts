@@ -39,6 +39,8 @@ export interface ThreadKeeperSetup {
   /** Gives the slot the number of its next thread, which is started by {@link ThreadKeeperSetup.start}. */
   readonly reserve: (slot: number) => void;
   readonly start: (slot: number) => void;
+  /** How many threads of a slot were given up and are not gone yet. */
+  readonly zombies: (slot: number) => number;
 }
 
 /** What is to be done about the slot of a dead thread. `opened`: slots that are new, and want a thread as well. */
@@ -116,21 +118,21 @@ export class ThreadKeeper {
           : `there were ${threads} threads, and there are no numbers for more`;
       return { tag: "stop", message };
     }
-    const [slots, then] = onDedicatedDeath(this.#slots, kept, nowMs, this.#setup.limits);
+    const zombies = this.#setup.zombies(slot);
+    const [slots, then] = onDedicatedDeath(this.#slots, kept, nowMs, zombies, this.#setup.limits);
     this.#slots = slots;
-    if (then === "start" && threads < LAST_DEDICATED_THREAD) {
+    const areNumbersOut = threads >= LAST_DEDICATED_THREAD;
+    if (then === "start" && !areNumbersOut) {
       this.#setup.reserve(slot);
       return { tag: "start", opened };
     }
-    const who = kept.definitions.join(", ");
-    if (threads >= LAST_DEDICATED_THREAD) {
-      this.#notice(`${who} can't be started any more: there were ${threads} threads, and the numbers run out`);
-      return { tag: "refuse", opened };
-    }
-    this.#notice(
-      `${who} can't be started for ${dedicatedRetryMs} ms: their thread died more than ${maxThreadRestarts} times within ${threadRestartWindowMs} ms, the last time because ${reason}`,
-    );
-    this.#later(dedicatedRetryMs, () => this.#reopen(slot));
+    const why = areNumbersOut
+      ? `any more: there were ${threads} threads, and the numbers run out`
+      : then === "zombies"
+        ? `for ${dedicatedRetryMs} ms: ${zombies} threads they were on don't come to an end`
+        : `for ${dedicatedRetryMs} ms: their thread died more than ${maxThreadRestarts} times within ${threadRestartWindowMs} ms, the last time because ${reason}`;
+    this.#notice(`${kept.definitions.join(", ")} can't be started ${why}`);
+    if (!areNumbersOut) this.#later(dedicatedRetryMs, () => this.#reopen(slot));
     return { tag: "refuse", opened };
   }
 
@@ -163,7 +165,9 @@ export class ThreadKeeper {
   #reopen(slot: number): void {
     const kept = slotAt(this.#slots, slot);
     if (kept === undefined) return;
-    this.#slots = reopened(this.#slots, kept);
+    const slots = reopened(this.#slots, kept, this.#setup.zombies(slot));
+    if (slots === undefined) return this.#later(this.#setup.limits.dedicatedRetryMs, () => this.#reopen(slot));
+    this.#slots = slots;
     this.#setup.reserve(slot);
     this.#setup.start(slot);
   }

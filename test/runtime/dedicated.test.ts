@@ -6,6 +6,7 @@ import {
   type DedicatedSlot,
   dedicatedSlots,
   type Kept,
+  MAX_ZOMBIES,
   onDedicatedDeath,
   reopened,
   slotAt,
@@ -51,17 +52,34 @@ test("a slot whose thread died too often is refused, then opened with a clean re
   let [slots] = assign(dedicatedSlots(3, 2, false), "a", D);
   [slots] = assign(slots, "b", D);
   const die = (slot: number, nowMs: number): string => {
-    const [next, then] = onDedicatedDeath(slots, slotAt(slots, slot) as DedicatedSlot, nowMs, limits);
+    const [next, then] = onDedicatedDeath(slots, slotAt(slots, slot) as DedicatedSlot, nowMs, 0, limits);
     slots = next;
     return then;
   };
-  assert.deepEqual([die(3, 0), die(3, 500), die(4, 600), die(3, 1000)], ["start", "start", "start", "refuse"]);
+  assert.deepEqual([die(3, 0), die(3, 500), die(4, 600), die(3, 1000)], ["start", "start", "start", "deaths"]);
   assert.deepEqual([slotAt(slots, 3)?.isRefused, slotAt(slots, 4)?.isRefused], [true, false]);
-  slots = reopened(slots, slotAt(slots, 3) as DedicatedSlot);
+  slots = reopened(slots, slotAt(slots, 3) as DedicatedSlot, 0) ?? slots;
   assert.equal(slotAt(slots, 3)?.isRefused, false);
   assert.deepEqual([die(3, 1001), die(3, 1002), die(4, 1700), die(3, 2100)], ["start", "start", "start", "start"]);
 });
 
 test("a slot that is not in use is none", () => {
   assert.equal(slotAt(dedicatedSlots(3, 4, true), 3), undefined);
+});
+
+test("one whose threads do not come to an end is refused until there are few enough of them", () => {
+  const limits = { maxThreadRestarts: 10, threadRestartWindowMs: 1000 };
+  let [slots] = assign(dedicatedSlots(3, 1, false), "a", D);
+  for (const [zombies, expected] of [
+    [1, "start"],
+    [MAX_ZOMBIES, "start"],
+    [MAX_ZOMBIES + 1, "zombies"],
+  ] as const) {
+    const [next, then] = onDedicatedDeath(slots, slotAt(slots, 3) as DedicatedSlot, 0, zombies, limits);
+    slots = next;
+    assert.equal(then, expected);
+  }
+  const refused = slotAt(slots, 3) as DedicatedSlot;
+  assert.equal(reopened(slots, refused, MAX_ZOMBIES + 1), undefined);
+  assert.equal(slotAt(reopened(slots, refused, MAX_ZOMBIES) ?? slots, 3)?.isRefused, false);
 });

@@ -229,6 +229,31 @@ test("a thread of its own that dies too often: its definition is refused for a w
   );
 });
 
+test("one whose threads sit in calls that don't return is refused until they have: they are never more than three", async () => {
+  await withApart(
+    async (threads) => {
+      const { run, runtime } = threads;
+      await run(async () => {
+        for (let i = 0; i < 3; i++) {
+          const pid = await startOf("Apart");
+          const ref = monitor(pid);
+          cast(pid, "native", 8000);
+          await receive((message) => isDown(message) && message.ref === ref);
+        }
+        assert.deepEqual(await startProcess("Apart", [0], { link: false }), ["error", "scheduler_down"]);
+        assert.equal(runtime.zombies, 3);
+        assert.match(
+          notices(threads).at(-1) ?? "",
+          /^Apart can't be started for 50 ms: 3 threads .* don't come to an end$/,
+        );
+        await startSoon("Apart");
+        assert.ok(runtime.zombies < 3);
+      });
+    },
+    { ...LOOPS, dedicatedRetryMs: 50 },
+  );
+});
+
 for (const [deed, cause] of [
   ["loop", "stuck"],
   ["exit", "exit"],
@@ -240,7 +265,7 @@ for (const [deed, cause] of [
         await run(async () => {
           for (let i = 0; i < 3; i++) assert.deepEqual(await dieOf("Fatal", deed), ["scheduler_down", cause]);
           assert.deepEqual(runtime.quarantined, ["Fatal"]);
-          const plain = await Promise.all([1, 2].map((scheduler) => startSoon("Plain", { scheduler })));
+          const plain = [await startSoon("Plain", { scheduler: 1 }), await startSoon("Plain", { scheduler: 2 })];
           for (let i = 0; i < 6; i++) await dieOf("Fatal", deed, { scheduler: i % 2 === 0 ? "least_loaded" : "here" });
           for (const pid of plain) assert.equal(typeof (await call(pid, "scheduler")), "number");
           assert.ok(((await schedulerOf(await startOf("Fatal"))) as number) >= FIRST_KEPT);
@@ -317,7 +342,15 @@ test("one in quarantine that is given what can't be copied runs beside its start
   );
 });
 
-test("an isolation that is none is refused where it is given, and one there is no host for at the start", async () => {
+test("an isolation that there is no host for is refused at the start", async () => {
+  const url = new URL("../support/apps/in-process.js", import.meta.url);
+  await assert.rejects(
+    withThreads({}, async () => {}, url, services),
+    { code: ErrorCode.badOption, message: /^Parser has isolation "process"/ },
+  );
+});
+
+test("an isolation that is none is refused where it is given", () => {
   const isolation = "apart" as "dedicated";
   for (const define of [() => genServer({ init: () => 0, isolation }), () => proc(async () => {}, { isolation })]) {
     assert.throws(define, { code: ErrorCode.badOption, message: /bad isolation apart: allowed are shared, dedicated/ });

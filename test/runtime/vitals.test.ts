@@ -45,3 +45,40 @@ test("of more labels than there is room for, later processes show their kind", (
   vitals.begin(process_(1001, 4, "room:3"));
   assert.equal(readVitals(buffer, 4).last?.label, "room:3");
 });
+
+test("the definition of a process is shown by its number, unless it runs here although it is kept elsewhere", () => {
+  const { scheduler } = inline();
+  const define = (kind: string) => ({ kind, boot: () => ({ handle: () => {} }) });
+  const [first, second] = [define("first"), define("second")];
+  scheduler.definitions.collect({ first, second });
+  const buffer = allocateVitals();
+  const vitals = new VitalSigns(buffer);
+  const shown = (definition: ReturnType<typeof define>, label: string): unknown => {
+    const record = new ProcessRecord(scheduler, makePid(4, 1, 4), null, definition, null, label);
+    vitals.begin(record);
+    const before = readVitals(buffer, 4).last;
+    record.label = "renamed";
+    vitals.introduce(record);
+    vitals.begin(record);
+    assert.deepEqual(readVitals(buffer, 4).last, { ...before, label: "renamed" });
+    return before?.definition;
+  };
+  assert.deepEqual([shown(second, "b"), shown(first, "a"), shown(define("third"), "c")], [2, 1, 0]);
+  scheduler.placements.place(["second"], 3);
+  assert.deepEqual([shown(second, "b"), shown(first, "a")], [0, 1]);
+});
+
+test("a process that lived before its definition was kept elsewhere keeps its number, under each new label", () => {
+  const { scheduler } = inline();
+  const definition = { kind: "worker", boot: () => ({ handle: () => {} }) };
+  scheduler.definitions.collect({ definition });
+  const buffer = allocateVitals();
+  const vitals = new VitalSigns(buffer);
+  const record = new ProcessRecord(scheduler, makePid(4, 1, 4), null, definition, null, "old");
+  vitals.begin(record);
+  scheduler.placements.place(["definition"], 3);
+  record.label = "new";
+  vitals.introduce(record);
+  vitals.begin(record);
+  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "new", definition: 1 });
+});

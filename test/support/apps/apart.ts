@@ -1,4 +1,5 @@
 /** Definitions that have a thread kept for them, and some that threads die of. */
+import { spawnSync } from "node:child_process";
 import {
   application,
   channel,
@@ -30,6 +31,8 @@ const calls = {
 };
 const casts = {
   loop: () => forever(),
+  /** A call that nothing ends before its time. */
+  native: (ms: number) => void spawnSync(process.execPath, ["-e", `setTimeout(() => {}, ${ms})`]),
   exit: () => process.exit(7),
 };
 const server = { init: (_start: number) => ({}), handleCall: calls, handleCast: casts };
