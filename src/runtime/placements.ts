@@ -3,7 +3,8 @@
  * the same instant. Only the main thread writes; what stands here stays.
  *
  * ```
- *   version │ count │ hash, low │ hash, high │ slot │ hash, low …
+ *   version │ count │ 0    │ 0        a head and rows of four words
+ *   hash, low │ high │ slot │ 0
  * ```
  *
  * A row is written before the version says so, and who reads looks at the version first: what is remembered of an older version
@@ -19,8 +20,8 @@ const MAX_REMEMBERED = 1000;
 
 const VERSION = 0;
 const COUNT = 1;
-const ROWS = 2;
-const STRIDE = 3;
+const ROWS = 4;
+const STRIDE = 4;
 
 export class Placements {
   readonly #table: Int32Array;
