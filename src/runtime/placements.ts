@@ -54,21 +54,23 @@ export class Placements {
     return slot;
   }
 
-  /** Keeps a slot for the definition of these keys. `false` if there is no room for them. Main thread only. */
-  place(keys: readonly string[], slot: number): boolean {
+  /** Whether there is room for so many keys more. */
+  hasRoom(keys: number): boolean {
+    return Atomics.load(this.#table, COUNT) + keys <= MAX_PLACED;
+  }
+
+  /** Keeps a slot for the definition of these keys, for which there is room and none yet. Main thread only. */
+  place(keys: readonly string[], slot: number): void {
     const count = Atomics.load(this.#table, COUNT);
-    const added = keys.filter((key) => this.#find(key) === -1);
-    if (count + added.length > MAX_PLACED) return false;
-    for (const [index, key] of added.entries()) {
+    for (const [index, key] of keys.entries()) {
       const hash = hash53(key, this.#seed);
       const row = ROWS + (count + index) * STRIDE;
       Atomics.store(this.#table, row, low(hash));
       Atomics.store(this.#table, row + 1, high(hash));
       Atomics.store(this.#table, row + 2, slot);
     }
-    Atomics.store(this.#table, COUNT, count + added.length);
+    Atomics.store(this.#table, COUNT, count + keys.length);
     Atomics.add(this.#table, VERSION, 1);
-    return true;
   }
 
   #find(key: string): number {

@@ -314,7 +314,7 @@ export class Runtime {
       return;
     }
     // If one of these fails too, its exit comes back here and counts.
-    for (const next of follow.tag === "start" ? [slot, ...follow.opened] : follow.opened) {
+    for (const next of follow.tag === "start" ? [...follow.opened, slot] : follow.opened) {
       this.#startThread(next).catch(() => {});
     }
   }

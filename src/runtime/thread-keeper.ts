@@ -10,10 +10,12 @@
  */
 
 import {
+  type Assigned,
   assign,
   type DedicatedLimits,
   type DedicatedSlots,
   dedicatedSlots,
+  type Kept,
   onDedicatedDeath,
   reopened,
   slotAt,
@@ -43,7 +45,7 @@ export interface ThreadKeeperSetup {
   readonly zombies: (slot: number) => number;
 }
 
-/** What is to be done about the slot of a dead thread. `opened`: slots that are new, and want a thread as well. */
+/** What is to be done about the slot of a dead thread. `opened`: slots that are new, and want a thread as well, before it. */
 export type Follow =
   | { readonly tag: "start"; readonly opened: readonly number[] }
   | { readonly tag: "refuse"; readonly opened: readonly number[] }
@@ -80,12 +82,12 @@ export class ThreadKeeper {
     const opened: number[] = [];
     for (const { key, isolation } of definitions) {
       if (isolation === "shared") continue;
-      const [slots, assigned] = assign(this.#slots, key, "dedicated");
-      if (assigned === undefined || !this.#setup.placements.place(this.#keysOf(key), assigned.slot)) {
+      const assigned = this.#assign(key, "dedicated");
+      if (assigned === undefined) {
         this.#notice(`${key} asks for a thread of its own, and there is none for it: it runs on the schedulers`);
         continue;
       }
-      this.#slots = slots;
+      this.#setup.placements.place(this.#keysOf(key), assigned.slot);
       if (assigned.isNew) opened.push(assigned.slot);
       else this.#notice(`${key} has no thread of its own: it shares one with ${assigned.with.join(", ")}`);
     }
@@ -149,17 +151,24 @@ export class ThreadKeeper {
     const [blames, { isEnough, count }] = blame(this.#blames, definition, nowMs, limits);
     this.#blames = blames;
     if (!isEnough) return [];
-    const [slots, assigned] = assign(this.#slots, definition, "quarantine");
+    const assigned = this.#assign(definition, "quarantine");
     if (assigned === undefined) return [];
     if (assigned.isNew) reserve(assigned.slot); // first: once it is placed there, it is started there
-    if (!placements.place(this.#keysOf(definition), assigned.slot)) return [];
-    this.#slots = slots;
+    placements.place(this.#keysOf(definition), assigned.slot);
     this.#quarantined.add(definition);
     report({
       ...{ tag: "quarantined", definition, count, windowMs: limits.quarantineWindowMs },
       ...{ scheduler: assigned.slot, with: assigned.with },
     });
     return assigned.isNew ? [assigned.slot] : [];
+  }
+
+  /** A slot for a definition; `undefined` if there are none, or the table of those that have one is full. */
+  #assign(definition: string, kept: Kept): Assigned | undefined {
+    if (!this.#setup.placements.hasRoom(this.#keysOf(definition).length)) return undefined;
+    const [slots, assigned] = assign(this.#slots, definition, kept);
+    this.#slots = slots;
+    return assigned;
   }
 
   #reopen(slot: number): void {
