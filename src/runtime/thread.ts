@@ -41,6 +41,7 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  scheduler.router.complete(data.thread);
   control.on("message", (order: Order) => {
     switch (order.tag) {
       case "peer":
