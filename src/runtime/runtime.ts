@@ -19,6 +19,7 @@ import { openServices, Port, type Service, servicePids } from "./port.js";
 import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { Pulse, type PulseThread } from "./pulse.js";
 import type { ThreadReport } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
 import { SchedulerThread } from "./scheduler-thread.js";
@@ -268,8 +269,10 @@ export class Runtime {
   }
 
   #watch(): void {
+    const pulse = new Pulse(this.scheduler, this.options);
     this.#watchdog = new Watchdog({
       limits: this.options,
+      deaf: () => pulse.look(this.#pulses()),
       look: () => ({
         leaving: [...this.#zombies.values()].filter((cause) => cause === "swollen").length,
         threads: new Map(
@@ -280,6 +283,16 @@ export class Runtime {
       }),
       condemn: (verdict) => this.#condemn(verdict),
     });
+  }
+
+  #pulses(): Map<number, PulseThread> {
+    const pulses = new Map<number, PulseThread>();
+    for (const thread of this.#threads.values()) {
+      const { number, pulse: pid, vitals } = thread;
+      const order = (n: number): void => thread.order({ tag: "pulse", n });
+      if (pid !== null) pulses.set(number, { pid, beat: vitals.beat, order });
+    }
+    return pulses;
   }
 
   /** Replaces a thread that cannot end by itself. Its end is not waited for: that may take seconds. */
@@ -332,6 +345,8 @@ function storyOf(
     return who === null || !isRunning ? { cause: "exit" } : { cause: "exit", culprit: { ...who, isCertain: true } };
   }
   const { cause, blockedMs, heapBytes } = verdict;
+  // Many have run since it became deaf: who did it can't be told.
+  if (cause === "deaf") return { cause, heapBytes };
   const culprit = who === null ? {} : { culprit: { ...who, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
 }

@@ -5,6 +5,7 @@
 import { getHeapStatistics } from "node:v8";
 import { type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { Pid } from "../core/pid.js";
 import type { ListedDefinition } from "./definitions.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
@@ -51,6 +52,7 @@ export class SchedulerThread {
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
   #definitions: readonly ListedDefinition[] = [];
+  #pulse: Pid | null = null;
 
   constructor(setup: SchedulerThreadSetup) {
     const { number, slot, options } = setup;
@@ -82,6 +84,11 @@ export class SchedulerThread {
   /** Whether it has loaded the application and takes turns. */
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** The process that says whether it works, once it is ready; see `pulse.ts`. */
+  get pulse(): Pid | null {
+    return this.#pulse;
   }
 
   get vitals(): Vitals {
@@ -133,8 +140,10 @@ export class SchedulerThread {
         fault = `not ready within ${options.threadStartTimeoutMs} ms`;
         void this.terminate();
       }, options.threadStartTimeoutMs);
-      worker.on("message", (news: News) => {
-        if (news.tag === "report") return heard(news.report);
+      worker.on("message", (posted: unknown) => {
+        const news = newsIn(posted);
+        if (news?.tag === "report") return heard(news.report);
+        if (news === null || this.#isReady) return; // not ours: the application can post here as well
         if (news.tag === "failed") {
           fault = news.message;
           void this.terminate();
@@ -143,6 +152,7 @@ export class SchedulerThread {
         clearTimeout(timer);
         this.#isReady = true;
         this.#definitions = news.definitions;
+        this.#pulse = news.pulse;
         ready(this);
         resolve(news);
       });
@@ -157,6 +167,15 @@ export class SchedulerThread {
       });
     });
   }
+}
+
+/** What a thread has posted, if it is news: `parentPort` is there for the application's code, too. */
+function newsIn(posted: unknown): News | null {
+  const { tag, report } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
+    Record<string, unknown>
+  >;
+  if (tag === "report") return typeof (report as { tag?: unknown } | null)?.tag === "string" ? (posted as News) : null;
+  return tag === "ready" || tag === "failed" ? (posted as News) : null;
 }
 
 /**

@@ -8,6 +8,7 @@ import { bootScheduler } from "./boot-scheduler.js";
 import { openServices } from "./port.js";
 import { PortLink } from "./port-link.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { pulse } from "./pulse.js";
 import { hearStrays } from "./strays.js";
 import type { News, Order, ThreadData } from "./thread-protocol.js";
 
@@ -42,8 +43,11 @@ export async function runThread(): Promise<void> {
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
   scheduler.router.complete(data.thread);
+  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   control.on("message", (order: Order) => {
     switch (order.tag) {
+      case "pulse":
+        return scheduler.send(null, pid, order.n);
       case "peer":
         return scheduler.connect(order.thread, new PortLink(order.port));
       case "down":
@@ -55,7 +59,7 @@ export async function runThread(): Promise<void> {
     }
   });
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed });
+  tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
 }
 
 function describe(error: unknown): string {

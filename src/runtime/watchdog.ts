@@ -55,7 +55,7 @@ export type Memory = ReadonlyMap<number, Watched>;
 
 export interface Verdict {
   readonly thread: number;
-  readonly cause: "stuck" | "swollen";
+  readonly cause: "stuck" | "swollen" | "deaf";
   readonly reason: string;
   readonly blockedMs: number;
   readonly heapBytes: number;
@@ -124,6 +124,8 @@ function mib(bytes: number): string {
 export interface WatchdogSetup {
   readonly limits: WatchdogLimits;
   readonly look: () => Pick<Look, "threads" | "leaving">;
+  /** Threads that turn and do nothing, and why they are held for it; see `pulse.ts`. */
+  readonly deaf: () => ReadonlyMap<number, string>;
   readonly condemn: (verdict: Verdict) => void;
 }
 
@@ -144,11 +146,14 @@ export class Watchdog {
   }
 
   #look(): void {
-    const { limits, look, condemn } = this.#setup;
+    const { limits, look, deaf, condemn } = this.#setup;
     const { used_heap_size, external_memory } = getHeapStatistics();
     const seen: Look = { ...look(), rssBytes: process.memoryUsage.rss(), mainBytes: used_heap_size + external_memory };
     const [memory, verdicts] = judge(this.#memory, seen, limits);
     this.#memory = memory;
     for (const verdict of verdicts) condemn(verdict);
+    for (const [thread, reason] of deaf()) {
+      condemn({ thread, cause: "deaf", reason, blockedMs: 0, heapBytes: seen.threads.get(thread)?.heapBytes ?? 0 });
+    }
   }
 }
