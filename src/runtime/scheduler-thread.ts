@@ -7,11 +7,12 @@ import { type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import type { BlackBoxContents } from "./black-box.js";
+import type { ListedDefinition } from "./definitions.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
 import { threadFlags } from "./thread-flags.js";
-import type { News, Order, ThreadData } from "./thread-protocol.js";
+import type { Loaded, News, Order, ThreadData } from "./thread-protocol.js";
 import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
@@ -44,14 +45,15 @@ export interface SchedulerThreadSetup {
 export class SchedulerThread {
   readonly number: number;
   readonly slot: number;
-  /** Settles with the application's manifest once the thread is ready; rejects with `startFailed` if it ends before. */
-  readonly started: Promise<unknown>;
+  /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
+  readonly started: Promise<Loaded>;
 
   readonly #setup: SchedulerThreadSetup;
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
   #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
+  #definitions: readonly ListedDefinition[] = [];
   #pulse: Pid | null = null;
 
   constructor(setup: SchedulerThreadSetup) {
@@ -121,6 +123,11 @@ export class SchedulerThread {
     });
   }
 
+  /** The key of a definition by its number in the vital signs; `null` for 0. */
+  definitionOf(number: number): string | null {
+    return this.#definitions[number - 1]?.key ?? null;
+  }
+
   order(what: Order, transfer: MessagePort[] = []): void {
     this.#worker.postMessage(what, transfer);
   }
@@ -151,7 +158,7 @@ export class SchedulerThread {
     this.#worker.unref();
   }
 
-  #follow(): Promise<unknown> {
+  #follow(): Promise<Loaded> {
     const worker = this.#worker;
     const { heard, ready, exited, options } = this.#setup;
     let fault = "";
@@ -172,9 +179,10 @@ export class SchedulerThread {
         }
         clearTimeout(timer);
         this.#isReady = true;
+        this.#definitions = news.definitions;
         this.#pulse = news.pulse;
         ready(this);
-        resolve(news.manifest);
+        resolve(news);
       });
       worker.on("error", (error: Error) => {
         fault = error.stack ?? error.message;

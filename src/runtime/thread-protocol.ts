@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { BlackBoxContents } from "./black-box.js";
+import type { ListedDefinition } from "./definitions.js";
 import type { Report } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -25,6 +26,13 @@ export interface ThreadData {
   readonly peers: readonly { readonly thread: number; readonly port: MessagePort }[];
 }
 
+/** What a thread has loaded. */
+export interface Loaded {
+  readonly manifest: unknown;
+  /** In the order of their numbers in its vital signs. */
+  readonly definitions: readonly ListedDefinition[];
+}
+
 /** The process that a thread died of, and the reason it has alone. */
 export interface Culprit {
   readonly pid: Pid;
@@ -44,8 +52,8 @@ export type Order =
 
 /** To the main thread. */
 export type News =
-  /** The application module is loaded; `manifest` is what it says of itself, as plain data. `pulse`: see `pulse.ts`. */
-  | { readonly tag: "ready"; readonly manifest: unknown; readonly pulse: Pid }
+  /** The application module is loaded. `pulse`: see `pulse.ts`. */
+  | ({ readonly tag: "ready"; readonly pulse: Pid } & Loaded)
   | { readonly tag: "failed"; readonly message: string }
   | { readonly tag: "black_box"; readonly contents: BlackBoxContents }
   | { readonly tag: "report"; readonly report: Report };

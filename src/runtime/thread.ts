@@ -43,6 +43,7 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  scheduler.router.complete(data.thread);
   const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   control.on("message", (order: Order) => {
     switch (order.tag) {
@@ -62,7 +63,7 @@ export async function runThread(): Promise<void> {
   });
   offerBlackBox(scheduler);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
+  tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
 }
 
 function describe(error: unknown): string {
