@@ -18,6 +18,7 @@ import { type ApplicationManifest, ownDefinitions, services } from "./applicatio
 import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
+import { type HttpOptions, resolveHttpOptions } from "./http-options.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
 export interface StartOptions extends RuntimeOptions {
@@ -25,6 +26,8 @@ export interface StartOptions extends RuntimeOptions {
   readonly port?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
   readonly address?: string;
+  /** Limits of its own server. */
+  readonly http?: HttpOptions;
   /**
    * A server of yours, to which the sockets are attached: Express or Fastify live beside them. Upgrades and long polls of
    * mounted sockets don't reach your handlers, all other requests do. It is not stopped by `stop`.
@@ -196,6 +199,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   }
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
+  const http = resolveHttpOptions(options.http ?? {});
   const drainer = resolveDrainerOptions(options.drainer ?? {});
   const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
   const runtime = await Runtime.start(url, services, options, ownDefinitions);
@@ -214,7 +218,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
       host: options.host ?? "localhost",
     });
     if (server !== undefined) endpoint.attach(server);
-    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
+    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address, http);
     const app = new App({ runtime, endpoint, applications, offload, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
     return app;
