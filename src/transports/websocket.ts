@@ -14,6 +14,8 @@ import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import { HeldUp, type Outgoing } from "./held-up.js";
+import { type OutboundOptions, type OutboundPolicy, resolveOutbound } from "./outbound.js";
 import { gather } from "./websocket-frame.js";
 
 export interface WebSocketOptions {
@@ -33,9 +35,13 @@ export interface WebSocketOptions {
    * for each connection; broadcasts are then no longer framed once for all. @defaultValue `false`
    */
   readonly compress?: boolean;
-  /** Bytes that may wait for a client that doesn't read; beyond that it is closed with 1013. @defaultValue 16777216 */
+  /** Bytes that may wait for a client that doesn't read; what happens beyond that says `outbound`. @defaultValue 16777216 */
   readonly maxBufferedBytes?: number;
+  /** What becomes of messages for a client that reads too slowly. @defaultValue beyond `maxBufferedBytes` it is closed with 1013 */
+  readonly outbound?: OutboundOptions;
 }
+
+type Resolved = Required<Omit<WebSocketOptions, "outbound">> & { readonly outbound: Required<OutboundOptions> };
 
 export const DEFAULT_TIMEOUT_MS = 60_000;
 export const DEFAULT_PING_INTERVAL_MS = 0;
@@ -68,7 +74,7 @@ export type AfterTurn = (action: () => void) => void;
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
   readonly #server: Server<typeof Client>;
-  readonly #options: Required<WebSocketOptions>;
+  readonly #options: Resolved;
   readonly #afterTurn: AfterTurn;
   readonly #open = new Set<WebSocketTransport>();
   readonly #sweep: NodeJS.Timeout;
@@ -88,6 +94,7 @@ export class WebSocketMount {
       maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
       compress: options.compress ?? false,
       maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
+      outbound: resolveOutbound(options.outbound ?? {}),
     };
     checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
     checkInteger("pingIntervalMs", this.#options.pingIntervalMs, 0, MAX_TIMEOUT_MS);
@@ -132,6 +139,7 @@ export class WebSocketMount {
         socket as NetSocket,
         this.#options,
         this.#afterTurn,
+        this.counts,
         () => this.#sweeps,
       );
       this.#open.add(transport);
@@ -152,6 +160,7 @@ export class WebSocketMount {
       client.on("error", () => {});
       client.on("close", () => {
         this.#open.delete(transport);
+        transport.gone();
         driver.closed(["shutdown", "closed"]);
       });
     });
@@ -189,7 +198,11 @@ class WebSocketTransport implements Transport, Drainable {
 
   readonly #client: Client;
   readonly #socket: NetSocket;
-  readonly #options: Required<WebSocketOptions>;
+  /** Its client's pipe, as `held-up.ts` sees it. */
+  readonly policy: OutboundPolicy;
+  readonly highWaterBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly counts: Counts;
   readonly #afterTurn: AfterTurn;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
   readonly #compressing: boolean;
@@ -197,28 +210,43 @@ class WebSocketTransport implements Transport, Drainable {
   #first: Outgoing | null = null;
   #more: Outgoing[] | null = null;
   #closing = false;
+  /** While the client does not take what it is sent. */
+  #heldUp: HeldUp | null = null;
 
   constructor(
     client: Client,
     socket: NetSocket,
-    options: Required<WebSocketOptions>,
+    { outbound, maxBufferedBytes }: Resolved,
     afterTurn: AfterTurn,
+    counts: Counts,
     now: () => number,
   ) {
     this.#client = client;
     this.#socket = socket;
-    this.#options = options;
+    this.policy = outbound.policy;
+    // Below its own mark a socket does not say when it is empty.
+    this.highWaterBytes = Math.max(outbound.highWaterBytes, socket.writableHighWaterMark);
+    this.maxBufferedBytes = maxBufferedBytes;
+    this.counts = counts;
     this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
     this.heardAt = now();
   }
 
   send(message: string | Uint8Array): void {
-    this.#queue(message);
+    this.#queue(message, false);
   }
 
   sendShared(shared: SharedMessage): void {
-    this.#queue(shared);
+    this.#queue(shared, shared.mayDrop);
+  }
+
+  get isHeldUp(): boolean {
+    return this.#heldUp !== null;
+  }
+
+  sendDroppable(message: string | Uint8Array): void {
+    this.#queue(message, true);
   }
 
   /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
@@ -233,6 +261,9 @@ class WebSocketTransport implements Transport, Drainable {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
+    const waiting = this.#heldUp?.takeAll() ?? [];
+    if (waiting.length > 0 && !this.#socket.destroyed) this.write(waiting);
+    this.gone();
     this.#closing = true;
     this.#client.closeWith(code, reason);
     this.#client.resume(); // or its answer to that would not be read
@@ -259,8 +290,12 @@ class WebSocketTransport implements Transport, Drainable {
     return channels;
   }
 
-  #queue(message: Outgoing): void {
+  #queue(message: Outgoing, mayDrop: boolean): void {
     if (this.#closing) return;
+    if (this.#heldUp !== null) {
+      if (!this.#heldUp.add(message, mayDrop)) this.#tooSlow(this.#heldUp);
+      return;
+    }
     if (this.#first !== null) {
       this.#more ??= [];
       this.#more.push(message);
@@ -277,18 +312,49 @@ class WebSocketTransport implements Transport, Drainable {
     this.#first = null;
     this.#more = null;
     if (this.#closing || this.#socket.destroyed) return;
-    const waiting = this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
-    if (waiting > this.#options.maxBufferedBytes) {
-      return this.end(1013, "too slow", ["shutdown", "closed"]);
-    }
-    // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
-    if (this.#compressing) for (const message of [first, ...(more ?? [])]) this.#client.send(bare(message));
+    if (this.#compressing) this.#compress(more === null ? [first] : [first, ...more]);
     else this.#socket.write(more === null ? framed(first) : gatherAll([first, ...more]));
+    if (this.waitingBytes() <= this.highWaterBytes) return;
+    this.#heldUp = new HeldUp(this);
+    if (!this.#compressing) this.#socket.on("drain", this.#goOn);
   };
-}
 
-/** A message, or a frame that others made. */
-type Outgoing = string | Uint8Array | SharedMessage;
+  waitingBytes(): number {
+    return this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
+  }
+
+  write(messages: readonly Outgoing[]): boolean {
+    if (!this.#compressing) return this.#socket.write(gatherAll(messages));
+    this.#compress(messages);
+    return false;
+  }
+
+  /** Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing. */
+  #compress(messages: readonly Outgoing[]): void {
+    for (let i = 0; i < messages.length - 1; i++) this.#client.send(bare(messages[i] as Outgoing));
+    this.#client.send(bare(messages.at(-1) as Outgoing), this.#goOn); // called when it is out
+  }
+
+  readonly #goOn = (): void => {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return;
+    const isOpen = this.#client.readyState === WebSocket.OPEN; // else nobody reads on
+    if (!isOpen || heldUp.goOn()) this.gone();
+  };
+
+  /** Nothing waits any more, or nobody waits for it. */
+  gone(): void {
+    if (this.#heldUp !== null) this.#socket.off("drain", this.#goOn);
+    this.#heldUp = null;
+  }
+
+  /** Not at once: it may be in the middle of a broadcast. */
+  #tooSlow(heldUp: HeldUp): void {
+    this.counts.add("closed.outbound");
+    heldUp.giveUp();
+    this.#afterTurn(() => this.end(1013, "too slow", ["shutdown", "closed"]));
+  }
+}
 
 function bare(message: Outgoing): string | Uint8Array {
   return typeof message === "string" || message instanceof Uint8Array ? message : message.message;
