@@ -11,6 +11,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Definition, PortHandler } from "./behaviour.js";
+import { takeBlackBox, writeBlackBox } from "./black-box-recorder.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions, type ListedDefinition } from "./definitions.js";
@@ -20,7 +21,7 @@ import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
 import { Pulse, type PulseThread } from "./pulse.js";
-import type { ThreadReport } from "./report.js";
+import type { BlackBoxReport, ThreadReport } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
 import { SchedulerThread } from "./scheduler-thread.js";
 import type { SharedBuffers } from "./shared.js";
@@ -295,13 +296,34 @@ export class Runtime {
     return pulses;
   }
 
-  /** Replaces a thread that cannot end by itself. Its end is not waited for: that may take seconds. */
+  /**
+   * Replaces a thread that cannot end by itself, then takes its black box, then terminates it. Its end is not waited for: that may
+   * take seconds.
+   */
   #condemn(verdict: Verdict): void {
     const thread = this.#threads.get(verdict.thread);
     if (thread === undefined || this.#stopping) return;
     this.#zombies.set(thread, verdict.cause);
     this.#threadDown(thread, verdict.reason, verdict);
     thread.abandon();
+    const { blackBoxMs } = this.options;
+    if (blackBoxMs === 0) void thread.terminate();
+    else {
+      void takeBlackBox(thread, verdict, blackBoxMs).then((box) => {
+        void thread.terminate();
+        this.#tellBlackBox(box);
+      });
+    }
+  }
+
+  #tellBlackBox(box: Omit<BlackBoxReport, "timeMs">): void {
+    if (this.#stopping) return;
+    this.scheduler.report(box);
+    const { blackBoxFile } = this.options;
+    if (blackBoxFile === null) return;
+    writeBlackBox(blackBoxFile, { ...box, timeMs: Date.now() }).catch((error: unknown) =>
+      this.notice(`the black box of scheduler ${box.scheduler} could not be written to a file: ${String(error)}`),
+    );
   }
 
   #threadDown(thread: SchedulerThread, reason: string, verdict?: Verdict): void {
@@ -341,8 +363,8 @@ function storyOf(
   const { last, isRunning } = thread.vitals;
   const who = last === null ? null : { ...last, definition: thread.definitionOf(last.definition) };
   if (verdict === undefined) {
-    // Its end came in the middle of a slice: `process.exit`, or V8's own limit. Else who ran last has nothing to do with it.
-    return who === null || !isRunning ? { cause: "exit" } : { cause: "exit", culprit: { ...who, isCertain: true } };
+    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was.
+    return who !== null && isRunning ? { cause: "exit", culprit: { ...who, isCertain: true } } : { cause: "exit" };
   }
   const { cause, blockedMs, heapBytes } = verdict;
   // Many have run since it became deaf: who did it can't be told.

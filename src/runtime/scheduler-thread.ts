@@ -6,13 +6,14 @@ import { getHeapStatistics } from "node:v8";
 import { type MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
+import type { BlackBoxContents } from "./black-box.js";
 import type { ListedDefinition } from "./definitions.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
 import { threadFlags } from "./thread-flags.js";
 import type { Loaded, News, Order, ThreadData } from "./thread-protocol.js";
-import { allocateVitals, readVitals, type Vitals } from "./vitals.js";
+import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
 /** How long a thread may take to hand over what it printed. */
@@ -51,6 +52,7 @@ export class SchedulerThread {
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
+  #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
   #definitions: readonly ListedDefinition[] = [];
   #pulse: Pid | null = null;
 
@@ -86,6 +88,11 @@ export class SchedulerThread {
     return this.#isReady;
   }
 
+  /** Node.js's number for the thread; ours is {@link number}. */
+  get id(): number {
+    return this.#worker.threadId;
+  }
+
   /** The process that says whether it works, once it is ready; see `pulse.ts`. */
   get pulse(): Pid | null {
     return this.#pulse;
@@ -93,6 +100,27 @@ export class SchedulerThread {
 
   get vitals(): Vitals {
     return readVitals(this.#vitals, this.number);
+  }
+
+  get lastSlices(): readonly LastSlice[] {
+    return readLastSlices(this.#vitals, this.number);
+  }
+
+  /** V8's own limit for its heap. */
+  get hardLimitBytes(): number {
+    return hardLimitMib(this.#setup.options.maxHeapBytes) * 2 ** 20;
+  }
+
+  /** Asks it for its black box; `undefined` if it has not answered in time. */
+  askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), timeoutMs);
+      this.#blackBoxHeard = (contents) => {
+        clearTimeout(timer);
+        resolve(contents);
+      };
+      this.order({ tag: "black_box" });
+    });
   }
 
   /** The key of a definition by its number in the vital signs; `null` for 0. */
@@ -125,10 +153,9 @@ export class SchedulerThread {
     return this.#worker.terminate();
   }
 
-  /** Terminates it without waiting for its end, which may take seconds; it doesn't keep the OS process alive until then. */
+  /** It doesn't keep the OS process alive any more: its end may take seconds. */
   abandon(): void {
     this.#worker.unref();
-    void this.terminate();
   }
 
   #follow(): Promise<Loaded> {
@@ -143,6 +170,7 @@ export class SchedulerThread {
       worker.on("message", (posted: unknown) => {
         const news = newsIn(posted);
         if (news?.tag === "report") return heard(news.report);
+        if (news?.tag === "black_box") return this.#blackBoxHeard(news.contents);
         if (news === null || this.#isReady) return; // not ours: the application can post here as well
         if (news.tag === "failed") {
           fault = news.message;
@@ -171,10 +199,11 @@ export class SchedulerThread {
 
 /** What a thread has posted, if it is news: `parentPort` is there for the application's code, too. */
 function newsIn(posted: unknown): News | null {
-  const { tag, report } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
+  const { tag, report, contents } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
     Record<string, unknown>
   >;
   if (tag === "report") return typeof (report as { tag?: unknown } | null)?.tag === "string" ? (posted as News) : null;
+  if (tag === "black_box") return typeof contents === "object" && contents !== null ? (posted as News) : null;
   return tag === "ready" || tag === "failed" ? (posted as News) : null;
 }
 

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { toExitReason } from "../core/exit-reason.js";
+import { offerBlackBox, openBlackBox } from "./black-box.js";
 import { bootScheduler } from "./boot-scheduler.js";
 import { openServices } from "./port.js";
 import { PortLink } from "./port-link.js";
@@ -53,11 +54,14 @@ export async function runThread(): Promise<void> {
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread, order.culprit);
+      case "black_box":
+        return tell({ tag: "black_box", contents: openBlackBox(scheduler) });
       case "exit":
         process.stdout.write("", () => process.stderr.write("", () => process.exit()));
         return;
     }
   });
+  offerBlackBox(scheduler);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
   tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
 }
