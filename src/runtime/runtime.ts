@@ -6,7 +6,6 @@
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
  *  3. a fresh thread with a new number takes the slot, under a restart limit; beyond that the runtime stops.
  */
-import { MessageChannel } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
@@ -14,15 +13,17 @@ import type { Definition, PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
+import type { Hosting, SchedulerHost } from "./host.js";
+import { Hub } from "./hub.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
 import { openServices, Port, type Service, servicePids } from "./port.js";
-import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
-import type { ThreadReport } from "./report.js";
+import type { Report, ThreadReport } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
-import { SchedulerThread } from "./scheduler-thread.js";
+import { ProcessHosting } from "./scheduler-process.js";
+import { ThreadHosting } from "./scheduler-thread.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
 import type { Culprit } from "./thread-protocol.js";
@@ -43,9 +44,10 @@ export class Runtime {
 
   readonly #url: string;
   readonly #shared: SharedBuffers;
-  readonly #threads = new Map<number, SchedulerThread>();
+  readonly #hosting: Hosting;
+  readonly #threads = new Map<number, SchedulerHost>();
   /** Threads that were replaced and terminated but are not gone, by why: one in a native call stays until that returns. */
-  readonly #zombies = new Map<SchedulerThread, Verdict["cause"]>();
+  readonly #zombies = new Map<SchedulerHost, Verdict["cause"]>();
   #watchdog: Watchdog | undefined;
   readonly #host: ProcessRecord;
   readonly #unhear: () => void;
@@ -99,6 +101,7 @@ export class Runtime {
     this.#url = url;
     this.options = options;
     this.#shared = allocateShared(options.schedulers + 1);
+    const hub = options.isolation === "process" ? new Hub(this.#shared) : null;
     this.scheduler = bootScheduler({
       thread: MAIN,
       slot: MAIN,
@@ -108,7 +111,9 @@ export class Runtime {
       runsUserCode: inline !== undefined,
       report: options.report,
       reporting: reportingOf(options),
+      mirror: hub,
     });
+    this.#hosting = hub === null ? new ThreadHosting(this.scheduler) : new ProcessHosting(hub, this.scheduler);
     this.#manifest = inline?.manifest;
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
@@ -202,28 +207,20 @@ export class Runtime {
   /** Starts a thread in a slot; settles with its manifest once it is ready. */
   #startThread(slot: number): Promise<unknown> {
     const number = this.#nextThread++;
-    const mine = new MessageChannel();
-    const peers = [{ thread: MAIN, port: mine.port2 }];
-    this.scheduler.connect(number, new PortLink(mine.port1));
-    for (const other of this.#threads.values()) {
-      const channel = new MessageChannel();
-      peers.push({ thread: other.number, port: channel.port2 });
-      other.order({ tag: "peer", thread: number, port: channel.port1 }, [channel.port1]);
-    }
-    const thread = new SchedulerThread({
+    const setup = {
       number,
       slot,
-      peers,
       url: this.#url,
       shared: this.#shared,
       options: this.options,
-      heard: (report) => this.scheduler.reports.pass(report),
+      heard: (report: Report) => this.scheduler.reports.pass(report),
       ready: () => this.#threadReady(number, slot),
-      exited: (gone, reason) => {
+      exited: (gone: SchedulerHost, reason: string) => {
         if (this.#zombies.delete(gone)) return; // its death was dealt with when it was given up
         this.#threadDown(gone, reason);
       },
-    });
+    };
+    const thread = this.#hosting.start(setup, this.#threads.values());
     this.#threads.set(number, thread);
     return thread.started;
   }
@@ -258,7 +255,7 @@ export class Runtime {
     thread.abandon();
   }
 
-  #threadDown(thread: SchedulerThread, reason: string, verdict?: Verdict): void {
+  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): void {
     const { number, slot } = thread;
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return;
@@ -288,12 +285,16 @@ export class Runtime {
 
 /** What the report of a dead thread says beside its reason. */
 function storyOf(
-  thread: SchedulerThread,
+  thread: SchedulerHost,
   verdict: Verdict | undefined,
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
-  if (verdict === undefined) return { cause: "exit" };
-  const { cause, blockedMs, heapBytes } = verdict;
   const { last, isRunning } = thread.vitals;
+  if (verdict === undefined) {
+    return thread.isVanished && last !== null
+      ? { cause: "exit", culprit: { ...last, isCertain: false } }
+      : { cause: "exit" };
+  }
+  const { cause, blockedMs, heapBytes } = verdict;
   const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
 }

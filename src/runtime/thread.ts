@@ -4,24 +4,27 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { toExitReason } from "../core/exit-reason.js";
-import { bootScheduler } from "./boot-scheduler.js";
+import { allocateShared, bootScheduler } from "./boot-scheduler.js";
+import { type Outside, PortsOutside } from "./outside.js";
 import { openServices } from "./port.js";
-import { PortLink } from "./port-link.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
 import { hearStrays } from "./strays.js";
-import type { News, Order, ThreadData } from "./thread-protocol.js";
+import type { Order, ThreadData } from "./thread-protocol.js";
+import { Uplink } from "./uplink.js";
 
 /** Runs the calling worker thread as a scheduler. */
 export async function runThread(): Promise<void> {
   const control = parentPort;
   if (control === null) throw new Error("this file is the entry point of a scheduler thread; start() runs it");
   const data = workerData as ThreadData; // what runtime.ts gave it
-  const tell = (news: News): void => control.postMessage(news);
+  const { slots, seed } = data.tables;
+  const shared = data.shared ?? allocateShared(slots, seed);
+  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control);
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
     const message = `scheduler ${data.slot}: ${describe(error)}`;
-    tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
+    outside.tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
     process.exit(1);
   });
 
@@ -29,22 +32,25 @@ export async function runThread(): Promise<void> {
   try {
     loaded = await loadProgram(data.application);
   } catch (error) {
-    tell({ tag: "failed", message: describe(error) });
+    outside.tell({ tag: "failed", message: describe(error) });
     return;
   }
 
+  await outside.complete;
   const scheduler = bootScheduler({
     ...data,
+    shared,
+    mirror: outside.mirror,
     definitions: loaded.definitions,
     runsUserCode: true,
-    report: (report) => tell({ tag: "report", report }), // plain data: it can be copied
+    report: (report) => outside.tell({ tag: "report", report }), // plain data: it can be copied
   });
   openServices(scheduler, loaded.program.services);
-  for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
-  control.on("message", (order: Order) => {
+  for (const peer of data.peers) scheduler.connect(peer.thread, outside.linkTo(peer));
+  outside.open((order: Order) => {
     switch (order.tag) {
       case "peer":
-        return scheduler.connect(order.thread, new PortLink(order.port));
+        return scheduler.connect(order.thread, outside.linkTo(order));
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread, order.culprit);
@@ -54,7 +60,7 @@ export async function runThread(): Promise<void> {
     }
   });
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest });
+  outside.tell({ tag: "ready", manifest: loaded.manifest });
 }
 
 function describe(error: unknown): string {

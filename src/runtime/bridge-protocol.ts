@@ -1,0 +1,15 @@
+/** What the main process and the main thread of a scheduler's process tell each other; all else goes past that thread. */
+import type { HostMemory } from "./host.js";
+import type { ThreadData } from "./thread-protocol.js";
+import type { Vitals } from "./vitals.js";
+
+export interface BridgeStart {
+  readonly data: Omit<ThreadData, "vitals">;
+  /** Between two tellings of how the scheduler is. */
+  readonly intervalMs: number;
+}
+
+export type BridgeNews =
+  | { readonly tag: "vitals"; readonly vitals: Vitals; readonly memory: HostMemory }
+  /** The scheduler thread has ended, and so does the process. */
+  | { readonly tag: "ended"; readonly reason: string };

@@ -1,0 +1,77 @@
+/**
+ * One scheduler as the main process sees it, wherever it runs: in a thread (`scheduler-thread.ts`) or in an OS process of its own
+ * (`scheduler-process.ts`); and who starts such ones and links them to the others.
+ */
+import type { MessagePort } from "node:worker_threads";
+import { type RuntimeOptions, reportingOf } from "./options.js";
+import type { Report } from "./report.js";
+import type { SharedBuffers } from "./shared.js";
+import type { Order, ThreadData } from "./thread-protocol.js";
+import type { Vitals } from "./vitals.js";
+import { beatMsOf } from "./watchdog.js";
+
+/** How long a scheduler may take to hand over what it printed. */
+export const PRINT_WAIT_MS = 200;
+
+export interface SchedulerHost {
+  /** Never used again. */
+  readonly number: number;
+  readonly slot: number;
+  /** Settles with the application's manifest once it is ready; rejects with `startFailed` if it ends before. */
+  readonly started: Promise<unknown>;
+  /** Whether it has loaded the application and takes turns. */
+  readonly isReady: boolean;
+  readonly vitals: Vitals;
+  /** What its OS process holds; `null` if that is the main one. */
+  readonly memory: HostMemory | null;
+  /** It ended without a word: nobody knows of what, but who ran last can be said. */
+  readonly isVanished: boolean;
+  order(what: Order, transfer?: MessagePort[]): void;
+  /** Ends it when the last it printed has arrived. */
+  end(): Promise<unknown>;
+  /** Ends it as soon as that can be done. */
+  terminate(): Promise<unknown>;
+  /** {@link terminate}, and nothing waits for it, nor is kept alive by it. */
+  abandon(): void;
+}
+
+export interface HostMemory {
+  readonly rssBytes: number;
+  /** Of that, heap and buffers that are not the scheduler's. */
+  readonly ownBytes: number;
+}
+
+export interface HostSetup {
+  readonly number: number;
+  readonly slot: number;
+  /** URL of the application module. */
+  readonly url: string;
+  readonly shared: SharedBuffers;
+  readonly options: Required<RuntimeOptions>;
+  readonly heard: (report: Report) => void;
+  /** It takes turns from now on. */
+  readonly ready: (host: SchedulerHost) => void;
+  /** It is gone. */
+  readonly exited: (host: SchedulerHost, reason: string) => void;
+}
+
+/** Starts schedulers of one kind. Which kind a slot has is said by whoever starts it. */
+export interface Hosting {
+  /** Starts one, linked to the main thread's scheduler and to `others`, who are told. */
+  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost;
+}
+
+/** What a scheduler is told at its start, but for what differs between threads and processes. */
+export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "peers" | "vitals"> {
+  const { number, slot, options, shared } = setup;
+  return {
+    thread: number,
+    slot,
+    tables: { slots: shared.slots, seed: shared.seed },
+    budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
+    reporting: reportingOf(options),
+    beatMs: beatMsOf(options),
+    maxHeapBytes: options.maxHeapBytes,
+    application: setup.url,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * A scheduler in an OS process of its own, as the main process sees it. What ends such a process, an abort of V8, a fault in native
+ * code, `process.abort()`, ends nothing else; and it is ended with SIGKILL, which waits for nothing.
+ *
+ * ```
+ *   main process                                  its own process
+ *   SchedulerProcess ── fork, IPC: start, vitals ──► bridge.ts (its main thread: no user code)
+ *   Hub ═══ pipes: batches, claims, orders, news ══► scheduler thread, as in the main process
+ * ```
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
+import { readValue } from "./frames.js";
+import {
+  type Hosting,
+  type HostMemory,
+  type HostSetup,
+  PRINT_WAIT_MS,
+  type SchedulerHost,
+  threadDataOf,
+} from "./host.js";
+import type { Hub } from "./hub.js";
+import type { Scheduler } from "./scheduler.js";
+import type { Spoke } from "./spoke.js";
+import { processFlags } from "./thread-flags.js";
+import type { News, Order, Peer } from "./thread-protocol.js";
+import { NO_VITALS, type Vitals } from "./vitals.js";
+
+export class SchedulerProcess implements SchedulerHost {
+  readonly number: number;
+  readonly slot: number;
+  readonly started: Promise<unknown>;
+  memory: HostMemory = { rssBytes: 0, ownBytes: 0 };
+  vitals: Vitals = NO_VITALS;
+
+  readonly #setup: HostSetup;
+  readonly #child: ChildProcess;
+  readonly #spoke: Spoke;
+  readonly #gone: Promise<void>;
+  #settleGone: () => void = () => {};
+  #ready: (manifest: unknown) => void = () => {};
+  #isReady = false;
+  /** What is known of why it ended. */
+  #fault = "";
+
+  /** @param peers - The schedulers there are. */
+  constructor(setup: HostSetup, hub: Hub, peers: readonly Peer[]) {
+    this.number = setup.number;
+    this.slot = setup.slot;
+    this.#setup = setup;
+    this.#gone = new Promise((resolve) => {
+      this.#settleGone = resolve;
+    });
+    const child = fork(new URL("../../workers/scheduler-process.js", import.meta.url), [], {
+      // 3 and 4 are the pipes of uplink.ts. What it prints goes where our own output goes, also in its last moment.
+      stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", "ipc"],
+      serialization: "advanced",
+      ...processFlags(),
+    });
+    this.#child = child;
+    this.#spoke = hub.attach(setup.number, {
+      slot: setup.slot,
+      read: child.stdio[3] as Readable, // "pipe" makes them both
+      write: child.stdio[4] as Writable,
+      heard: (body) => this.#heard(readValue(body) as News), // its scheduler thread wrote it
+    });
+    const start: BridgeStart = {
+      data: { ...threadDataOf(setup), shared: null, peers },
+      intervalMs: setup.options.watchdogIntervalMs,
+    };
+    child.send(start, () => {}); // if it can't be sent, the process is gone, and that is told below
+    this.started = this.#follow();
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  get isVanished(): boolean {
+    return this.#fault === "";
+  }
+
+  order(what: Order): void {
+    this.#spoke.order(what);
+  }
+
+  async end(): Promise<void> {
+    if (!this.#isReady) return this.terminate();
+    const timer = setTimeout(() => void this.terminate(), PRINT_WAIT_MS);
+    this.order({ tag: "exit" });
+    await this.#gone;
+    clearTimeout(timer);
+  }
+
+  terminate(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    return this.#gone;
+  }
+
+  abandon(): void {
+    void this.terminate();
+  }
+
+  #heard(news: News): void {
+    if (news.tag === "report") return this.#setup.heard(news.report);
+    if (news.tag === "failed") {
+      this.#fault = news.message;
+      void this.terminate();
+      return;
+    }
+    this.#isReady = true;
+    this.#setup.ready(this);
+    this.#ready(news.manifest);
+  }
+
+  #follow(): Promise<unknown> {
+    const child = this.#child;
+    const { exited, options } = this.#setup;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fault = `not ready within ${options.threadStartTimeoutMs} ms`;
+        void this.terminate();
+      }, options.threadStartTimeoutMs);
+      this.#ready = (manifest) => {
+        clearTimeout(timer);
+        resolve(manifest);
+      };
+      child.on("message", (news: BridgeNews) => {
+        if (news.tag === "ended") this.#fault = news.reason;
+        else {
+          this.vitals = news.vitals;
+          this.memory = news.memory;
+        }
+      });
+      const gone = async (ending: string): Promise<void> => {
+        await this.#spoke.drained; // what it had still sent comes before its end
+        clearTimeout(timer);
+        const reason = this.#fault === "" ? ending : this.#fault;
+        reject(new RuntimeError(ErrorCode.startFailed, `scheduler ${this.slot} could not start: ${reason}`));
+        this.#settleGone();
+        exited(this, reason);
+      };
+      child.once("error", (error) => void gone(String(error))); // it could not even be started
+      child.once("exit", (code, signal) => {
+        void gone(
+          signal === null ? `its OS process exited with code ${code}` : `its OS process was ended by ${signal}`,
+        );
+      });
+    });
+  }
+}
+
+/** Starts schedulers in OS processes of their own, all linked through the hub. */
+export class ProcessHosting implements Hosting {
+  readonly #hub: Hub;
+  readonly #scheduler: Scheduler;
+
+  /** @param scheduler - The main thread's. */
+  constructor(hub: Hub, scheduler: Scheduler) {
+    this.#hub = hub;
+    this.#scheduler = scheduler;
+    hub.serve(scheduler);
+  }
+
+  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
+    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: null }];
+    for (const other of others) {
+      peers.push({ thread: other.number, port: null });
+      other.order({ tag: "peer", thread: setup.number, port: null });
+    }
+    return new SchedulerProcess(setup, this.#hub, peers);
+  }
+}
