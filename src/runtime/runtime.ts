@@ -15,6 +15,7 @@ import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import type { Hosting, SchedulerHost } from "./host.js";
 import { Hub } from "./hub.js";
+import { judgeHosts } from "./judge-hosts.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
 import { openServices, Port, type Service, servicePids } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
@@ -233,15 +234,11 @@ export class Runtime {
 
   #watch(): void {
     this.#watchdog = new Watchdog({
-      limits: this.options,
-      look: () => ({
-        leaving: [...this.#zombies.values()].filter((cause) => cause === "swollen").length,
-        threads: new Map(
-          [...this.#threads.values()]
-            .filter((thread) => thread.isReady)
-            .map((thread) => [thread.number, thread.vitals]),
-        ),
-      }),
+      intervalMs: this.options.watchdogIntervalMs,
+      judge: (memory) => {
+        const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
+        return judgeHosts(memory, this.#threads.values(), leaving, this.options);
+      },
       condemn: (verdict) => this.#condemn(verdict),
     });
   }
@@ -290,7 +287,8 @@ function storyOf(
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
   const { last, isRunning } = thread.vitals;
   if (verdict === undefined) {
-    return thread.isVanished && last !== null
+    // What it was at last heard of can be 50 ms ago. Only of who was in the middle of something then it is likely.
+    return thread.isVanished && isRunning && last !== null
       ? { cause: "exit", culprit: { ...last, isCertain: false } }
       : { cause: "exit" };
   }

@@ -10,7 +10,6 @@
  * had at its last beat, and what the OS process has grown by since, less what the other threads say they have grown by. Why
  * V8's own limit is not enough: `docs/isolation.md`.
  */
-import { getHeapStatistics } from "node:v8";
 import type { Vitals } from "./vitals.js";
 
 export interface WatchdogLimits {
@@ -117,13 +116,13 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
   return [next, verdicts];
 }
 
-function mib(bytes: number): string {
+export function mib(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
 export interface WatchdogSetup {
-  readonly limits: WatchdogLimits;
-  readonly look: () => Pick<Look, "threads" | "leaving">;
+  readonly intervalMs: number;
+  readonly judge: (memory: Memory) => readonly [Memory, readonly Verdict[]];
   readonly condemn: (verdict: Verdict) => void;
 }
 
@@ -135,7 +134,7 @@ export class Watchdog {
 
   constructor(setup: WatchdogSetup) {
     this.#setup = setup;
-    this.#timer = setInterval(() => this.#look(), setup.limits.watchdogIntervalMs);
+    this.#timer = setInterval(() => this.#look(), setup.intervalMs);
     this.#timer.unref();
   }
 
@@ -144,10 +143,8 @@ export class Watchdog {
   }
 
   #look(): void {
-    const { limits, look, condemn } = this.#setup;
-    const { used_heap_size, external_memory } = getHeapStatistics();
-    const seen: Look = { ...look(), rssBytes: process.memoryUsage.rss(), mainBytes: used_heap_size + external_memory };
-    const [memory, verdicts] = judge(this.#memory, seen, limits);
+    const { judge, condemn } = this.#setup;
+    const [memory, verdicts] = judge(this.#memory);
     this.#memory = memory;
     for (const verdict of verdicts) condemn(verdict);
   }

@@ -160,29 +160,25 @@ for (const [how, signal] of [
   ["segfault", "SIGSEGV"],
   ["sigkill", "SIGKILL"],
 ] as const) {
-  test(`${how} costs the scheduler it happens on: it is replaced, and who ran last is named`, {
+  test(`${how} costs the scheduler it happens on: it is replaced, with the signal as the reason`, {
     skip: isWindows,
   }, async () => {
     await withProcesses(
-      { watchdogIntervalMs: 10 },
+      {},
       async ({ run, reports }) => {
-        const culprit = await run(async () => {
+        await run(async () => {
           const bystander = await startFaulty(2);
           const { pid, osProcess } = await startFaulty(1);
           const ref = monitor(pid);
-          await receive(() => false, 100); // that it ran last must have been told
           send(pid, how);
           assert.deepEqual(await receive(), { tag: "DOWN", ref, from: pid, reason: "scheduler_down" });
           assert.notEqual((await startFaulty(1)).osProcess, osProcess);
           assert.equal((await processInfo(bystander.pid))?.scheduler, 2);
           assert.ok(isRunning(bystander.osProcess));
-          return pid;
         });
         const downs = reports.filter((report): report is ThreadReport => report.tag === "thread_down");
         assert.equal(downs.length, 1);
         assert.equal(downs[0]?.reason, `its OS process was ended by ${signal}`);
-        assert.equal(downs[0]?.culprit?.pid, culprit);
-        assert.equal(downs[0]?.culprit?.isCertain, false);
       },
       faultsApp,
     );
