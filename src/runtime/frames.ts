@@ -10,7 +10,7 @@
  * batches for other schedulers on without reading them. Batches are written by V8's serializer, which is what structured
  * clone is made of: the same values arrive, and the same are refused, but for handles that cannot leave an OS process.
  */
-import { Deserializer, Serializer } from "node:v8";
+import { toBytes } from "./bytes.js";
 
 export const Kind = {
   /** Operations of `wire.ts`. */
@@ -61,11 +61,7 @@ const BLANK_HEAD = Buffer.alloc(HEAD_BYTES);
 
 /** A whole frame with `value` in it. @throws Error for what cannot be copied to another process. */
 export function valueFrame(kind: Kind, thread: number, value: unknown): Buffer {
-  const serializer = new Serializer();
-  serializer.writeRawBytes(BLANK_HEAD);
-  serializer.writeHeader();
-  serializer.writeValue(value);
-  const frame = serializer.releaseBuffer();
+  const frame = toBytes(value, BLANK_HEAD);
   writeHead(frame, frame.length - HEAD_BYTES, kind, thread);
   return frame;
 }
@@ -81,13 +77,6 @@ function writeHead(frame: Buffer, bodyBytes: number, kind: Kind, thread: number)
   frame.writeUInt32LE(bodyBytes, 0);
   frame.writeUInt32LE(kind, 4);
   frame.writeUInt32LE(thread, 8);
-}
-
-/** What a value frame carries. */
-export function readValue(body: Buffer): unknown {
-  const deserializer = new Deserializer(body);
-  deserializer.readHeader();
-  return deserializer.readValue();
 }
 
 /** Finds the frames in what comes out of a pipe. */

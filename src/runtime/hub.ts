@@ -11,9 +11,11 @@
  * construction (`docs/decisions/0009-causes-before-effects.md`): what a process was sent is in its pipe before anything that follows from
  * it can be.
  */
+
 import { RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
-import { type Answer, CHANGE_BYTES, Change, Kind, type Question, readValue, valueFrame } from "./frames.js";
+import { fromBytes } from "./bytes.js";
+import { type Answer, CHANGE_BYTES, Change, Kind, type Question, valueFrame } from "./frames.js";
 import { addCleared, addWords, type Mirror, SLOT_WORDS, snapshot, Table, wordsOf } from "./mirror.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared.js";
@@ -105,9 +107,9 @@ export class Hub implements Mirror {
       case Kind.changes:
         return this.#change(spoke.slot, body);
       case Kind.ask:
-        return spoke.write(valueFrame(Kind.answer, 0, this.#answer(readValue(body) as Question))); // our own thread asks
+        return spoke.write(valueFrame(Kind.answer, 0, this.#answer(fromBytes(body) as Question))); // our own thread asks
       case Kind.undo:
-        return this.#undo(readValue(body) as Question);
+        return this.#undo(fromBytes(body) as Question);
       case Kind.news:
         return spoke.heard(body);
     }

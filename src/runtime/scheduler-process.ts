@@ -8,11 +8,12 @@
  *   Hub ═══ pipes: batches, claims, orders, news ══► scheduler thread, as in the main process
  * ```
  */
+
 import { type ChildProcess, fork } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
-import { readValue } from "./frames.js";
+import { fromBytes } from "./bytes.js";
 import {
   type Hosting,
   type HostMemory,
@@ -64,7 +65,7 @@ export class SchedulerProcess implements SchedulerHost {
       slot: setup.slot,
       read: child.stdio[3] as Readable, // "pipe" makes them both
       write: child.stdio[4] as Writable,
-      heard: (body) => this.#heard(readValue(body) as News), // its scheduler thread wrote it
+      heard: (body) => this.#heard(fromBytes(body) as News), // its scheduler thread wrote it
     });
     const start: BridgeStart = {
       data: { ...threadDataOf(setup), shared: null, peers },

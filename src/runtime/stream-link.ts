@@ -1,9 +1,12 @@
 /** A {@link Link} over the pipes between the main process and one of a scheduler (`frames.ts`), at either end. */
+
 import type { TransferListItem } from "node:worker_threads";
-import { Kind, readValue, valueFrame } from "./frames.js";
+import { fromBytes } from "./bytes.js";
+import { Kind, valueFrame } from "./frames.js";
 import type { Arrived, Batch, Link } from "./link.js";
 
 export class StreamLink implements Link {
+  readonly handsOver = false;
   readonly #thread: number;
   readonly #write: (frame: Buffer) => void;
   readonly #closed: () => void;
@@ -33,7 +36,7 @@ export class StreamLink implements Link {
   arrived(body: Buffer): void {
     let batch: Batch;
     try {
-      batch = readValue(body) as Batch; // only links write such frames
+      batch = fromBytes(body) as Batch; // only links write such frames
     } catch (error) {
       return this.#lost(error);
     }

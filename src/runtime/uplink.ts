@@ -5,11 +5,13 @@
  * and reads on until the answer is there, while the thread stands still, as it does for a compare-and-exchange; only longer. What
  * comes before the answer is kept, in order, for later.
  */
+
 import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
-import { type Answer, Change, FrameReader, frameHead, Kind, type Question, readValue, valueFrame } from "./frames.js";
+import { fromBytes } from "./bytes.js";
+import { type Answer, Change, FrameReader, frameHead, Kind, type Question, valueFrame } from "./frames.js";
 import type { Link } from "./link.js";
 import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "./mirror.js";
 import type { Outside } from "./outside.js";
@@ -180,7 +182,7 @@ export class Uplink implements Outside, Mirror, Authority {
   #found(kind: Kind, thread: number, body: Buffer): void {
     if (kind === Kind.words) applyWords(this.#tables, body);
     else if (kind === Kind.answer)
-      this.#answer = readValue(body) as Answer; // the hub wrote it
+      this.#answer = fromBytes(body) as Answer; // the hub wrote it
     else if (kind === Kind.welcome) this.#completed();
     else this.#arrived.push({ kind, thread, body });
   }
@@ -194,7 +196,7 @@ export class Uplink implements Outside, Mirror, Authority {
       this.#arrived = [];
       for (const { kind, thread, body } of frames) {
         if (kind === Kind.order)
-          obey(readValue(body) as Order); // the hub wrote it
+          obey(fromBytes(body) as Order); // the hub wrote it
         else this.#links.get(thread)?.arrived(body); // of one that is gone nothing comes any more
       }
     }
