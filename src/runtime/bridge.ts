@@ -21,6 +21,7 @@ export function runBridge(): void {
 }
 
 function startScheduler({ data, intervalMs }: BridgeStart): void {
+  process.title = `joist scheduler ${data.slot}`; // what lists of processes show
   const vitals = allocateVitals();
   const worker = startWorker({ ...data, vitals });
   const timer = setInterval(() => {

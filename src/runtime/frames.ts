@@ -79,9 +79,17 @@ function writeHead(frame: Buffer, bodyBytes: number, kind: Kind, thread: number)
   frame.writeUInt32LE(thread, 8);
 }
 
+/** Makes a frame that has come one that is sent on, in place. */
+export function readdress(frame: Buffer, thread: number): void {
+  frame.writeUInt32LE(thread, 8);
+}
+
+/** Gets a frame: what is in its head, its body, and all of it. */
+export type OnFrame = (kind: Kind, thread: number, body: Buffer, frame: Buffer) => void;
+
 /** Finds the frames in what comes out of a pipe. */
 export class FrameReader {
-  readonly #onFrame: (kind: Kind, thread: number, body: Buffer) => void;
+  readonly #onFrame: OnFrame;
   /** What came of a frame that is not there as a whole. */
   #chunks: Buffer[] = [];
   #length = 0;
@@ -89,7 +97,7 @@ export class FrameReader {
   #needed = HEAD_BYTES;
 
   /** @param onFrame - Must not lead to another {@link take} before it returns. */
-  constructor(onFrame: (kind: Kind, thread: number, body: Buffer) => void) {
+  constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
@@ -107,7 +115,8 @@ export class FrameReader {
         break;
       }
       const kind = bytes.readUInt32LE(at + 4) as Kind; // our own process wrote it
-      this.#onFrame(kind, bytes.readUInt32LE(at + 8), bytes.subarray(at + HEAD_BYTES, end));
+      const frame = bytes.subarray(at, end);
+      this.#onFrame(kind, frame.readUInt32LE(8), frame.subarray(HEAD_BYTES), frame);
       at = end;
     }
     this.#chunks = at === bytes.length ? [] : [bytes.subarray(at)];

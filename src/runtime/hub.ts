@@ -11,12 +11,11 @@
  * construction (`docs/decisions/0009-causes-before-effects.md`): what a process was sent is in its pipe before anything that follows from
  * it can be.
  */
-
 import { RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import { fromBytes } from "./bytes.js";
-import { type Answer, CHANGE_BYTES, Change, Kind, type Question, valueFrame } from "./frames.js";
-import { addCleared, addWords, type Mirror, SLOT_WORDS, snapshot, Table, wordsOf } from "./mirror.js";
+import { type Answer, CHANGE_BYTES, Change, Kind, type Question, readdress, valueFrame } from "./frames.js";
+import { addCleared, addWords, int32Bytes, type Mirror, SLOT_WORDS, snapshot, Table, wordsOf } from "./mirror.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared.js";
 import { Spoke, type SpokeSetup } from "./spoke.js";
@@ -53,11 +52,14 @@ export class Hub implements Mirror {
     const spoke: Spoke = new Spoke({
       ...setup,
       // One that was given up and runs on is dead to all others: what it still says is not heard.
-      take: (kind, to, body) => {
-        if (this.#spokes.get(thread) === spoke) this.#take(thread, spoke, link, kind, to, body);
+      take: (kind, to, body, frame) => {
+        if (this.#spokes.get(thread) !== spoke) return;
+        if (kind !== Kind.batch) this.#take(spoke, kind, body);
+        else if (to === scheduler.thread) link.arrived(body);
+        else this.#pass(frame, thread, to);
       },
     });
-    spoke.changes().push(...snapshot(this.#tables));
+    spoke.frame(Kind.words, 0, int32Bytes(snapshot(this.#tables)));
     spoke.frame(Kind.welcome, 0, NOTHING);
     this.#spokes.set(thread, spoke);
     scheduler.connect(thread, link);
@@ -98,12 +100,15 @@ export class Hub implements Mirror {
 
   // ---- what comes ----
 
-  #take(from: number, spoke: Spoke, link: StreamLink, kind: Kind, to: number, body: Buffer): void {
+  #pass(frame: Buffer, from: number, to: number): void {
+    const spoke = this.#spokes.get(to);
+    if (spoke === undefined) return; // it is gone
+    readdress(frame, from);
+    spoke.write(frame);
+  }
+
+  #take(spoke: Spoke, kind: Kind, body: Buffer): void {
     switch (kind) {
-      case Kind.batch:
-        if (to === this.#own().thread) link.arrived(body);
-        else this.#spokes.get(to)?.frame(Kind.batch, from, body); // or it is gone
-        return;
       case Kind.changes:
         return this.#change(spoke.slot, body);
       case Kind.ask:

@@ -10,7 +10,7 @@
  */
 
 import { type ChildProcess, fork } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
 import { fromBytes } from "./bytes.js";
@@ -61,10 +61,11 @@ export class SchedulerProcess implements SchedulerHost {
       ...processFlags(),
     });
     this.#child = child;
+    const [, , , read, write] = child.stdio ?? []; // if files or processes are used up, there are none
     this.#spoke = hub.attach(setup.number, {
       slot: setup.slot,
-      read: child.stdio[3] as Readable, // "pipe" makes them both
-      write: child.stdio[4] as Writable,
+      read: (read as Readable | undefined) ?? new PassThrough().destroy(), // "pipe" makes them both
+      write: (write as Writable | undefined) ?? new PassThrough().destroy(),
       heard: (body) => this.#heard(fromBytes(body) as News), // its scheduler thread wrote it
     });
     const start: BridgeStart = {
@@ -135,7 +136,10 @@ export class SchedulerProcess implements SchedulerHost {
           this.memory = news.memory;
         }
       });
+      let isGone = false;
       const gone = async (ending: string): Promise<void> => {
+        if (isGone) return;
+        isGone = true;
         await this.#spoke.drained; // what it had still sent comes before its end
         clearTimeout(timer);
         const reason = this.#fault === "" ? ending : this.#fault;

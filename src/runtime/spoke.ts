@@ -1,6 +1,6 @@
 /** The pipes of one scheduler's process, at the main process's end. What is written in one turn of the event loop leaves in one call. */
 import type { Readable, Writable } from "node:stream";
-import { FrameReader, frameHead, Kind, valueFrame } from "./frames.js";
+import { FrameReader, frameHead, Kind, type OnFrame, valueFrame } from "./frames.js";
 import { int32Bytes } from "./mirror.js";
 import type { Order } from "./thread-protocol.js";
 
@@ -8,7 +8,7 @@ export interface SpokeSetup {
   readonly slot: number;
   readonly read: Readable;
   readonly write: Writable;
-  readonly take: (kind: Kind, thread: number, body: Buffer) => void;
+  readonly take: OnFrame;
   /** Gets what the process tells the main thread of itself: `News`. */
   readonly heard: (body: Buffer) => void;
 }

@@ -7,20 +7,28 @@ import { findRoot } from "../architecture/imports.js";
 /** As many as the printer of the application is told to print. */
 const LINES = 200;
 const app = new URL("../support/apps/printing.js", import.meta.url).href;
-const program = `
+const programWith = (isolation: string): string => `
   import { start } from "joist";
-  const app = await start(${JSON.stringify(app)}, { schedulers: 2 });
+  const app = await start(${JSON.stringify(app)}, { schedulers: 2, isolation: "${isolation}" });
   await app.stop();
 `;
 
-test("what a process prints in its terminate, at a stop, is printed", () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
-    cwd: findRoot(),
-    encoding: "utf8",
-    timeout: 60_000,
-  });
+const printed = (isolation: string): void => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", programWith(isolation)],
+    {
+      cwd: findRoot(),
+      encoding: "utf8",
+      timeout: 60_000,
+    },
+  );
   const lines = (text: string): string[] => text.split("\n").filter((line) => line.startsWith("line "));
   assert.equal(status, 0);
   assert.deepEqual([lines(stdout).length, lines(stderr).length], [LINES / 2, LINES / 2]);
   assert.deepEqual([lines(stdout).at(-1), lines(stderr).at(-1)], [`line ${LINES}`, `line ${LINES - 1}`]);
-});
+};
+
+test("what a process prints in its terminate, at a stop, is printed", () => printed("thread"));
+
+test("from an OS process of its own, too", { skip: process.platform === "win32" }, () => printed("process"));
