@@ -1,6 +1,7 @@
 /** What processes print goes by way of the main thread: the end of their own must not come first. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
 import { findRoot } from "../architecture/imports.js";
 
@@ -32,3 +33,26 @@ const printed = (isolation: string): void => {
 test("what a process prints in its terminate, at a stop, is printed", () => printed("thread"));
 
 test("from an OS process of its own, too", { skip: process.platform === "win32" }, () => printed("process"));
+
+test("a signal to the whole group, as of a terminal, stops OS processes in order, too", {
+  skip: process.platform === "win32",
+}, async () => {
+  const program = `
+    import { start } from "joist";
+    await start(${JSON.stringify(app)}, { port: 0, address: "127.0.0.1", schedulers: 2, isolation: "process" });
+    console.log("up");
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    ...{ cwd: findRoot(), detached: true }, // a group of its own
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    if (stdout === "") process.kill(-(child.pid as number), "SIGINT"); // it runs: it has printed
+    stdout += text;
+  });
+  const [, signal] = await once(child, "close");
+  assert.equal(signal, "SIGINT");
+  const lines = stdout.split("\n").filter((line) => line.startsWith("line "));
+  assert.deepEqual([lines.length, lines.at(-1)], [LINES / 2, `line ${LINES}`]);
+});

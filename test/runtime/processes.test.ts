@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { ErrorCode } from "joist";
+import type { DownMessage } from "../../src/core/messages.js";
 import type { Pid } from "../../src/core/pid.js";
 import { services } from "../../src/endpoint/application.js";
 import {
@@ -153,6 +154,81 @@ test("a name is taken for all when `register` returns, and who hears of it finds
       }
     });
   });
+});
+
+test("of two schedulers that claim a name at the same time one gets it, and both know which", {
+  skip: isWindows,
+}, async () => {
+  await withProcesses({}, async ({ run }) => {
+    await run(async () => {
+      const count = 200;
+      const claims = new Map<unknown, string>();
+      for (let i = 0; i < count; i++) {
+        for (const scheduler of [1, 2]) claims.set(spawnMonitor("named", [self(), `${i}`], { scheduler }).pid, `${i}`);
+      }
+      let registered = 0;
+      const refused: string[] = [];
+      while (registered + refused.length < 2 * count) {
+        const message = (await receive()) as "registered" | DownMessage;
+        if (message === "registered") registered++;
+        else {
+          const [what, owner] = message.reason as [string, Pid];
+          assert.equal(what, "already_started");
+          assert.equal(claims.get(owner), claims.get(message.from)); // it lost to the one that has the same name
+          assert.notEqual(owner, message.from);
+          refused.push(claims.get(message.from) as string);
+        }
+      }
+      assert.equal(registered, count);
+      assert.equal(new Set(refused).size, count);
+    });
+  });
+});
+
+test("what a lost scheduler had is free, and its successor knows what others have", { skip: isWindows }, async () => {
+  await withProcesses(
+    {},
+    async ({ run }) => {
+      await run(async () => {
+        const announce = async (name: string, scheduler: number): Promise<Pid> => {
+          spawn("announcer", [name, self()], { scheduler });
+          const [announced, pid] = (await receive()) as [string, Pid];
+          assert.equal(announced, name);
+          return pid;
+        };
+        const { pid } = await startFaulty(1);
+        await announce("lost", 1);
+        const kept = await announce("kept", 2);
+        const ref = monitor(pid);
+        send(pid, "segfault");
+        assert.deepEqual(await receive(), { tag: "DOWN", ref, from: pid, reason: "scheduler_down" });
+        assert.equal(whereis("lost"), undefined);
+        await startFaulty(1);
+        assert.equal(whereis("lost"), undefined);
+        const taken = spawnMonitor("announcer", ["kept", self()], { scheduler: 1 });
+        const down = (await receive()) as DownMessage;
+        assert.deepEqual([down.ref, down.reason], [taken.ref, ["already_started", kept]]);
+        assert.equal(await announce("lost", 1), whereis("lost"));
+      });
+    },
+    faultsApp,
+  );
+});
+
+test("one that is stuck does not hold up the runtime's end", { skip: isWindows }, async () => {
+  let stuck = 0;
+  await withProcesses(
+    { maxBlockMs: 0 },
+    async ({ run }) => {
+      await run(async () => {
+        const { pid, osProcess } = await startFaulty(1);
+        send(pid, "native_loop");
+        stuck = osProcess;
+      });
+    },
+    faultsApp,
+  );
+  assert.equal(isRunning(stuck), false);
 });
 
 for (const [how, signal] of [

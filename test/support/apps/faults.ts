@@ -1,5 +1,5 @@
-/** Processes, and a channel, that end their whole OS process, in the ways that a thread would take all others along. */
-import { application, channel, ok, reply, socket } from "joist";
+/** Processes that end their whole OS process, in the ways that a thread would take all others along. */
+import { application } from "joist";
 import type { Pid } from "../../../src/core/pid.js";
 import { processFunction, receive, register, self, send } from "../../../src/runtime/process.js";
 
@@ -38,27 +38,15 @@ export const faulty = {
     }, []),
 };
 
-/** Registers, then tells `via`, who looks the name up and tells `to` whom it found. */
+/** Registers, then tells `to` its name and pid. */
 export const announcer = {
   kind: "announcer",
-  boot: (name: string, via: Pid) =>
+  boot: (name: string, to: Pid) =>
     processFunction(async () => {
       register(name);
-      send(via, [name, self()]);
+      send(to, [name, self()]);
       await receive(() => false);
     }, []),
 };
 
-export const FaultyChannel = channel({
-  join: () => ok(),
-  handleIn: {
-    os_process: () => reply("ok", { pid: process.pid }),
-    fault: ({ how }: { how: string }) => {
-      faults[how]?.();
-    },
-  },
-});
-
-export default application({
-  sockets: { "/socket": socket({ connect: () => ok(), channels: { "room:*": FaultyChannel } }) },
-});
+export default application({});
