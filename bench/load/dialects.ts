@@ -2,60 +2,85 @@
 
 export interface Dialect {
   readonly url: URL;
-  /** Joins what there is to join: called with `null` once connected, then with each message until it says `true`. */
+  /** Opens a session, if there is such a thing: called with `null` once connected, then with each message until it says `true`. */
   greet(message: string | null): string | true | null;
-  /** Asks for an answer. `ref` is 2 or more. */
-  request(ref: number, payload: string): string;
-  /** Says something to everybody. */
-  publish(ref: number, payload: string): string;
+  /** What is said to the topic of that number. */
+  on(topic: number): TopicDialect;
   /** The ref a message answers, {@link BROADCAST}, {@link KEEP_ALIVE} or, for what nobody expected, {@link OTHER}. */
   refOf(data: Buffer, start: number, end: number): number;
+  /** What an answer to a join says against it; `null` if nothing. */
+  refusal(answer: string): string | null;
+  /** Whether a message tells that a channel crashed. */
+  isCrash(message: string): boolean;
   /** What a {@link KEEP_ALIVE} is answered with. */
   readonly keepAlive?: string;
+}
+
+/** The refs of a connection are its own; the first ones are those of joins. */
+export interface TopicDialect {
+  /** Joins; `ref` is also the join ref, where there are such. */
+  join(ref: number): string;
+  /** Asks for an answer. */
+  request(ref: number, payload: string): string;
+  /** Says something to everybody on the topic. */
+  publish(ref: number, payload: string): string;
+  /** Makes the channel that joined with that ref throw. */
+  crash(ref: number, joinRef: number): string;
 }
 
 export const BROADCAST = -1;
 export const KEEP_ALIVE = -2;
 export const OTHER = -3;
+/** The ref of joins that are done once. */
+export const JOIN_REF = 1;
 
 export interface PhoenixOptions {
   /** Where the socket is mounted, `/websocket` included. @defaultValue `"/socket/websocket"` */
   readonly path?: string;
   /** Parameters of `connect`. */
   readonly params?: Readonly<Record<string, string>>;
-  /** @defaultValue `"room:load"` */
+  /** The first topic; the others have a number behind it, as in `"room:load-1"`. @defaultValue `"room:load"` */
   readonly topic?: string;
   /** The event that is answered. @defaultValue `"echo"` */
   readonly event?: string;
   /** The event that goes to everybody. @defaultValue `"shout"` */
   readonly broadcastEvent?: string;
+  /** The event a channel dies of. @defaultValue `"crash"` */
+  readonly crashEvent?: string;
 }
 
-/** Phoenix's protocol, version 2: any server that speaks it. The join ref is "1" on every connection. */
+/** Phoenix's protocol, version 2: any server that speaks it. */
 export function phoenix(origin: string, options: PhoenixOptions = {}): Dialect {
   const { path = "/socket/websocket", params = {}, topic = "room:load", event = "echo" } = options;
-  const { broadcastEvent = "shout" } = options;
+  const { broadcastEvent = "shout", crashEvent = "crash" } = options;
   const url = new URL(path, origin);
   url.search = new URLSearchParams({ ...params, vsn: "2.0.0" }).toString();
-  const name = JSON.stringify(topic);
-  const tail = `",${name},${JSON.stringify(event)},`;
-  const publishTail = `",${name},${JSON.stringify(broadcastEvent)},`;
   return {
     url,
-    greet: (message) => {
-      if (message === null) return `["1","1",${name},"phx_join",{}]`;
-      const [, ref, , , payload] = JSON.parse(message) as [unknown, unknown, unknown, unknown, { status?: unknown }];
-      if (ref !== "1") return null;
-      if (payload.status !== "ok") throw new Error(`the join of ${name} was refused: ${message}`);
-      return true;
+    greet: () => true,
+    on: (number) => {
+      const name = JSON.stringify(number === 0 ? topic : `${topic}-${number}`);
+      const tail = (of: string): string => `",${name},${JSON.stringify(of)},`;
+      const [joins, asks, publishes, crashes] = ["phx_join", event, broadcastEvent, crashEvent].map(tail);
+      return {
+        join: (ref) => `["${ref}","${ref}${joins}{}]`,
+        request: (ref, payload) => `["${JOIN_REF}","${ref}${asks}${payload}]`,
+        publish: (ref, payload) => `["${JOIN_REF}","${ref}${publishes}${payload}]`,
+        crash: (ref, joinRef) => `["${joinRef}","${ref}${crashes}{}]`,
+      };
     },
-    request: (ref, payload) => `["1","${ref}${tail}${payload}]`,
-    publish: (ref, payload) => `["1","${ref}${publishTail}${payload}]`,
-    // `["1","17",…` is an answer, `[null,null,…` a broadcast; "1" itself is the join's, so it tells of phx_error.
+    // `["1","17",…` is an answer, `[null,null,…` a broadcast, `["1",null,…` a push.
     refOf: (data, start) => {
       if (data[start + 1] === 0x6e) return BROADCAST;
-      return digits(data, start + 6);
+      let at = start + 3;
+      while (data[at] !== 0x22) at += 1;
+      return digits(data, at + 3);
     },
+    refusal: (answer) => {
+      const [, , , , payload] = JSON.parse(answer) as [unknown, unknown, unknown, unknown, { status?: unknown }];
+      return payload.status === "ok" ? null : answer;
+    },
+    isCrash: (message) => message.includes('"phx_error"'),
   };
 }
 
@@ -63,10 +88,16 @@ export function phoenix(origin: string, options: PhoenixOptions = {}): Dialect {
 export function plain(origin: string): Dialect {
   return {
     url: new URL("/", origin),
-    greet: (message) => (message === null ? `{"id":1,"event":"join","payload":{}}` : true),
-    request: (ref, payload) => `{"id":${ref},"event":"echo","payload":${payload}}`,
-    publish: (ref, payload) => `{"id":${ref},"event":"shout","payload":${payload}}`,
+    greet: () => true,
+    on: (number) => ({
+      join: (ref) => `{"id":${ref},"event":"join","room":${number},"payload":{}}`,
+      request: (ref, payload) => `{"id":${ref},"event":"echo","payload":${payload}}`,
+      publish: (ref, payload) => `{"id":${ref},"event":"shout","room":${number},"payload":${payload}}`,
+      crash: noCrash,
+    }),
     refOf: (data, start) => (data[start + 2] === 0x69 ? digits(data, start + 6) : BROADCAST),
+    refusal: () => null,
+    isCrash: () => false,
   };
 }
 
@@ -77,17 +108,26 @@ export function socketIo(origin: string): Dialect {
     greet: (message) => {
       if (message === null) return null;
       if (message.startsWith("0")) return "40";
-      if (message.startsWith("40")) return `421["join",{}]`;
-      return message.startsWith("431") ? true : null;
+      return message.startsWith("40") ? true : null;
     },
-    request: (ref, payload) => `42${ref}["echo",${payload}]`,
-    publish: (_, payload) => `42["shout",${payload}]`,
+    on: (number) => ({
+      join: (ref) => `42${ref}["join",${number}]`,
+      request: (ref, payload) => `42${ref}["echo",${payload}]`,
+      publish: (_, payload) => `42["shout",${number},${payload}]`,
+      crash: noCrash,
+    }),
     refOf: (data, start, end) => {
       if (end - start === 1) return data[start] === 0x32 ? KEEP_ALIVE : OTHER;
       return data[start + 1] === 0x33 ? digits(data, start + 2) : BROADCAST;
     },
+    refusal: () => null,
+    isCrash: () => false,
     keepAlive: "3",
   };
+}
+
+function noCrash(): never {
+  throw new Error("this server has no channels that could crash");
 }
 
 /** The number that stands there in decimal digits; {@link OTHER} if none does. */

@@ -1,6 +1,6 @@
 /** The load generator, an OS process of its own: told once what to do, it does it, answers, and ends. */
 import { type Dialect, phoenix, plain, socketIo } from "./dialects.js";
-import { runLoad } from "./loads.js";
+import { runLoad } from "./loads/run-load.js";
 import type { Measured, Times } from "./measurement.js";
 import { type Scenario, ServerName } from "./scenarios.js";
 
@@ -15,10 +15,10 @@ export interface LoadOrder {
 
 export type LoadAnswer = { readonly measured: Measured } | { readonly problem: string };
 
-function dialectOf(server: ServerName, origin: string): Dialect {
+function dialectOf(server: ServerName, compress: boolean, origin: string): Dialect {
   switch (server) {
     case ServerName.joist:
-      return phoenix(origin);
+      return phoenix(origin, compress ? { path: "/compressed/websocket" } : {});
     case ServerName.ws:
     case ServerName.wsPrebuilt:
       return plain(origin);
@@ -29,7 +29,9 @@ function dialectOf(server: ServerName, origin: string): Dialect {
 
 async function carryOut({ scenario, server, port, pid, times }: LoadOrder): Promise<LoadAnswer> {
   try {
-    return { measured: await runLoad(scenario, dialectOf(server, `ws://127.0.0.1:${port}`), pid, times) };
+    const compress = scenario.kind === "echo" && scenario.compress === true;
+    const dialect = dialectOf(server, compress, `ws://127.0.0.1:${port}`);
+    return { measured: await runLoad(scenario, dialect, pid, times) };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

@@ -3,14 +3,16 @@
  * all scenarios, and in each through all servers, beginning with another one each time, so that a machine that gets slower
  * meanwhile is no one's advantage.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import type { Measured, Times } from "./measurement.js";
 import { HELP, type LoadOptions, parseOptions } from "./options.js";
-import { htmlReport } from "./report.js";
+import { htmlReport, type ServerProfiles } from "./report/page.js";
+import { readProfiles } from "./report/profile.js";
 import { type Outcome, toRows } from "./results.js";
-import { partProcessors, run } from "./run.js";
+import { type Processors, partProcessors, run } from "./run.js";
+import { scale } from "./scale/scale.js";
 import type { ServerName } from "./scenarios.js";
 import { table } from "./table.js";
 
@@ -45,6 +47,8 @@ async function measure(options: LoadOptions): Promise<number> {
   mkdirSync(out, { recursive: true });
   const processors = partProcessors();
   const times = options.quick ? QUICK : FULL;
+  const machine = describeMachine(processors, times, options.rounds);
+  if (options.scale) return await scale({ rounds: options.rounds, times, out, machine });
   const profiles = options.profile ? join(out, "profiles") : null;
   const gathered = new Map<string, Gathering>();
   for (let round = 0; round < options.rounds; round++) {
@@ -52,8 +56,10 @@ async function measure(options: LoadOptions): Promise<number> {
       for (const server of rotated(scenario.servers, round)) {
         const { measured, problems } = gathering(gathered, scenario.name, server);
         process.stderr.write(`round ${round + 1}/${options.rounds}  ${scenario.title}: ${server}\n`);
+        const folder = profiles === null ? null : profileFolder(profiles, scenario.name, server);
+        // Those of the last round are what the report shows.
+        if (folder !== null) rmSync(folder, { recursive: true, force: true });
         try {
-          const folder = profiles === null ? null : join(profiles, `${scenario.name}-${server}`);
           measured.push(await run(scenario, server, { processors, times, profiles: folder }));
         } catch (error) {
           problems.push(error instanceof Error ? error.message : String(error));
@@ -65,16 +71,36 @@ async function measure(options: LoadOptions): Promise<number> {
     scenario.servers.map((server) => ({ scenario, server, ...gathering(gathered, scenario.name, server) })),
   );
   const rows = toRows(outcomes);
+  const [json, html] = [join(out, "load.json"), join(out, "load.html")];
+  writeFileSync(json, `${JSON.stringify({ machine, scenarios: options.scenarios, rows }, null, 2)}\n`);
+  const flames = profiles === null ? [] : outcomes.map((outcome) => profilesOf(outcome, profiles));
+  writeFileSync(html, htmlReport({ rows, scenarios: options.scenarios, machine, profiles: flames }));
+  console.log(`${machine}\n\n${table(rows)}\n\n${json}\n${html}`);
+  return rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}
+
+function describeMachine(processors: Processors | null, times: Times, rounds: number): string {
   const parted =
     processors === null
       ? "servers and load generator share the processors"
       : `servers on processor ${processors.servers}, load generator on ${processors.generator}`;
-  const machine = `${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}; ${parted}; ${options.rounds} x ${times.windowMs / 1000} s each`;
-  const [json, html] = [join(out, "load.json"), join(out, "load.html")];
-  writeFileSync(json, `${JSON.stringify({ machine, scenarios: options.scenarios, rows }, null, 2)}\n`);
-  writeFileSync(html, htmlReport(rows, options.scenarios, machine));
-  console.log(`${machine}\n\n${table(rows)}\n\n${json}\n${html}`);
-  return rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+  return `${cpus()[0]?.model} x ${cpus().length}, Node.js ${process.version}; ${parted}; ${rounds} x ${times.windowMs / 1000} s each`;
+}
+
+/** The profiles of the last round, cut to its window. */
+function profilesOf({ scenario, server, measured }: Outcome, profiles: string): ServerProfiles {
+  const window = measured.at(-1)?.windowMicros;
+  const mainTitle = server === "joist" ? "I/O thread" : "main thread";
+  const folder = profileFolder(profiles, scenario.name, server);
+  return {
+    scenario: scenario.name,
+    server,
+    threads: window === undefined ? [] : readProfiles(folder, mainTitle, window),
+  };
+}
+
+function profileFolder(profiles: string, scenario: string, server: ServerName): string {
+  return join(profiles, `${scenario}-${server}`);
 }
 
 function gathering(all: Map<string, Gathering>, scenario: string, server: ServerName): Gathering {

@@ -10,17 +10,30 @@ export interface LoadOptions {
   readonly out: string;
   /** Whether the servers leave CPU profiles in it. */
   readonly profile: boolean;
+  /** Measures how Joist's costs grow, instead of the scenarios. */
+  readonly scale: boolean;
 }
 
 export const HELP = `npm run bench:load [-- OPTIONS]: Joist beside plain ws and Socket.IO, under load
 
-  --quick       short windows and one round: less than five minutes
+  --quick       short windows, one round, and only the scenarios that matter most: less than five minutes
   --only NAME   only scenarios with that in their name; may be repeated
-                (${SCENARIOS.map(({ name }) => name).join(", ")})
+                ${namesOf(SCENARIOS)}
   --rounds N    how often each is measured, 1 to 20 (default 3; with --quick 1)
   --out DIR     where the JSON and the HTML report go (default bench/results)
-  --cpu-prof    also leaves a CPU profile of each thread of each server there
+  --cpu-prof    also leaves a CPU profile of each thread of each server there, and flame graphs in the report
+  --scale       how Joist's costs grow with connections, topics, schedulers and payloads, instead: the tables of
+                docs/performance.md; one round unless --rounds says more
   --help        this text`;
+
+/** In lines that fit, behind what they explain. */
+function namesOf(scenarios: readonly Scenario[]): string {
+  const half = Math.ceil(scenarios.length / 2);
+  const lines = [scenarios.slice(0, half), scenarios.slice(half)].map((line) =>
+    line.map(({ name }) => name).join(", "),
+  );
+  return `(${lines.join(",\n                ")})`;
+}
 
 const DEFAULT_ROUNDS = 3;
 const MAX_ROUNDS = 20;
@@ -29,7 +42,7 @@ const DEFAULT_OUT = "bench/results";
 /** What the arguments ask for; `"help"`; or, as `problem`, what is wrong with them. */
 export function parseOptions(args: readonly string[]): LoadOptions | "help" | { readonly problem: string } {
   const only: string[] = [];
-  let [quick, profile, out] = [false, false, DEFAULT_OUT];
+  let [quick, profile, scale, out] = [false, false, false, DEFAULT_OUT];
   let rounds: number | undefined;
   const wrong = (problem: string): { readonly problem: string } => ({
     problem: `${problem}; --help tells the options.`,
@@ -39,6 +52,7 @@ export function parseOptions(args: readonly string[]): LoadOptions | "help" | { 
     if (inline === undefined && name === "--help") return "help";
     if (inline === undefined && name === "--quick") quick = true;
     else if (inline === undefined && name === "--cpu-prof") profile = true;
+    else if (inline === undefined && name === "--scale") scale = true;
     else if (name === "--only" || name === "--rounds" || name === "--out") {
       const value = inline ?? args[++i];
       if (value === undefined || value === "" || value.startsWith("--")) return wrong(`${name} needs a value`);
@@ -50,13 +64,16 @@ export function parseOptions(args: readonly string[]): LoadOptions | "help" | { 
       }
     } else return wrong(`"${args[i]}" is no option`);
   }
+  if (scale && (only.length > 0 || profile)) return wrong("--scale goes with neither --only nor --cpu-prof");
   const stranger = only.find((part) => !SCENARIOS.some(({ name }) => name.includes(part)));
   if (stranger !== undefined) return wrong(`no scenario has "${stranger}" in its name`);
   // A whole name means that one alone: "echo-1" is also the beginning of "echo-16".
   const scenarios = SCENARIOS.filter(
-    ({ name }) => only.length === 0 || only.some((part) => (isName(part) ? name === part : name.includes(part))),
+    ({ name, quick: isQuick = false }) =>
+      (only.length === 0 && (isQuick || !quick)) ||
+      only.some((part) => (isName(part) ? name === part : name.includes(part))),
   );
-  return { scenarios, quick, rounds: rounds ?? (quick ? 1 : DEFAULT_ROUNDS), out, profile };
+  return { scenarios, quick, rounds: rounds ?? (quick || scale ? 1 : DEFAULT_ROUNDS), out, profile, scale };
 }
 
 function isName(part: string): boolean {

@@ -1,6 +1,6 @@
 /** Many measurements of one server in one scenario made into one row: the medians of the rounds, their latencies together. */
 import { build, decodeFromCompressedBase64, type Histogram } from "hdr-histogram-js";
-import { HISTOGRAM, type Measured } from "./measurement.js";
+import { HISTOGRAM, type Measured, type Sample } from "./measurement.js";
 import type { Scenario, ServerName } from "./scenarios.js";
 
 /** The generator was the limit from here on: this part of its one processor was in use. */
@@ -28,7 +28,11 @@ export interface Row {
   /** Latency in microseconds by percentile. */
   readonly latency: Readonly<Record<string, number>> | null;
   readonly pssBytes: number;
-  readonly bytesPerConnection: number | null;
+  /** Memory of each of what the scenario has many of: connections, channels. */
+  readonly bytesEach: number | null;
+  readonly crashesPerSecond: number | null;
+  /** Of the last round. */
+  readonly samples: readonly Sample[];
   readonly failures: number;
   /** Why there are fewer rounds than asked for. */
   readonly problems: readonly string[];
@@ -49,7 +53,7 @@ export function toRows(outcomes: readonly Outcome[]): Row[] {
   return rows.map((row) => {
     const ws = rows.find(({ scenario, server }) => scenario === row.scenario && server === "ws");
     if (ws === undefined || ws === row) return row;
-    const memory = ratio(row.bytesPerConnection, ws.bytesPerConnection);
+    const memory = ratio(row.bytesEach, ws.bytesEach);
     return {
       ...row,
       toWs: { cpu: ratio(row.cpuMicros, ws.cpuMicros), rate: ratio(row.perSecond, ws.perSecond), memory },
@@ -62,7 +66,6 @@ function toRow({ scenario, server, measured, problems }: Outcome): Row {
   const messages = each((one) => one.messages).reduce((sum, count) => sum + count, 0);
   const cpu = each((one) => one.serverCpuMicros / one.messages);
   const generatorProcessors = median(each((one) => one.generatorCpuMicros / (one.windowMs * 1000)));
-  const idle = scenario.kind === "idle";
   const nothing = messages === 0;
   return {
     ...{
@@ -82,7 +85,11 @@ function toRow({ scenario, server, measured, problems }: Outcome): Row {
     generatorBound: generatorProcessors >= GENERATOR_BUSY,
     latency: nothing ? null : percentiles(measured),
     pssBytes: median(each((one) => one.pssBytes)),
-    bytesPerConnection: idle && measured.length > 0 ? median(each((one) => one.bytesPerConnection ?? 0)) : null,
+    bytesEach: medianOrNull(measured.map(({ bytesEach }) => bytesEach)),
+    crashesPerSecond: medianOrNull(
+      measured.map(({ crashes, windowMs }) => (crashes === undefined ? undefined : (crashes * 1000) / windowMs)),
+    ),
+    samples: measured.at(-1)?.samples ?? [],
     failures: each((one) => one.failures).reduce((sum, count) => sum + count, 0),
   };
 }
@@ -100,6 +107,12 @@ export function median(values: readonly number[]): number {
   if (sorted.length === 0) return 0;
   if (sorted.length % 2 === 1) return sorted[middle] as number;
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** `null` if there are none. */
+function medianOrNull(values: readonly (number | undefined)[]): number | null {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? null : median(known);
 }
 
 function ratio(value: number | null, base: number | null): number | null {

@@ -11,6 +11,8 @@ import type { Scenario, ServerName } from "./scenarios.js";
 
 /** Beyond the times of the measurement: starting, connecting, joining. */
 const RUN_EXTRA_MS = 60_000;
+/** And for each connection: a hundred a second are joined in any case. */
+const JOIN_MS = 10;
 /** What a server has to end by itself, and to write its profile. */
 const STOP_MS = 10_000;
 
@@ -38,13 +40,19 @@ export interface RunSetup {
 export async function run(scenario: Scenario, server: ServerName, setup: RunSetup): Promise<Measured> {
   const { processors, times, profiles } = setup;
   const flags = profiles === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`];
-  const serving = start(`servers/${server}.js`, flags, processors?.servers);
-  const generating = start("generator.js", [], processors?.generator);
+  const crashing = scenario.kind === "echo" && scenario.crashesPerSecond !== undefined;
+  const serving = start({
+    ...{ file: `servers/${server}.js`, flags, processors: processors?.servers },
+    args: scenario.schedulers === undefined ? [] : [`${scenario.schedulers}`],
+    // What crashes is reported, as ever; only nobody has to read it.
+    stderr: crashing ? "ignore" : "inherit",
+  });
+  const generating = start({ file: "generator.js", processors: processors?.generator });
   try {
     const { port } = (await nextMessage(serving, RUN_EXTRA_MS, `the server ${server}`)) as { port: number };
     const order: LoadOrder = { scenario, server, port, pid: serving.pid as number, times };
     generating.send(order);
-    const limitMs = times.warmUpMs + times.windowMs + RUN_EXTRA_MS;
+    const limitMs = times.warmUpMs + times.windowMs + RUN_EXTRA_MS + scenario.connections * JOIN_MS;
     const answer = (await nextMessage(generating, limitMs, "the load generator")) as LoadAnswer;
     if ("problem" in answer) throw new Error(answer.problem);
     return answer.measured;
@@ -54,12 +62,21 @@ export async function run(scenario: Scenario, server: ServerName, setup: RunSetu
   }
 }
 
-function start(file: string, flags: readonly string[], processors: string | undefined): ChildProcess {
+interface Start {
+  readonly file: string;
+  /** Of Node.js. */
+  readonly flags?: readonly string[];
+  readonly args?: readonly string[];
+  readonly processors: string | undefined;
+  readonly stderr?: "inherit" | "ignore";
+}
+
+function start({ file, flags = [], args: own = [], processors, stderr = "inherit" }: Start): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const command = [process.execPath, ...flags, path];
+  const command = [process.execPath, ...flags, path, ...own];
   // taskset becomes the program it starts, so the pid is that of Node.js.
   const [program = "", ...args] = processors === undefined ? command : ["taskset", "-c", processors, ...command];
-  return spawn(program, args, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  return spawn(program, args, { stdio: ["ignore", "ignore", stderr, "ipc"] });
 }
 
 function nextMessage(child: ChildProcess, timeoutMs: number, who: string): Promise<unknown> {

@@ -26,9 +26,9 @@ export function table(rows: readonly Row[]): string {
     row.perSecond === null ? "" : Math.round(row.perSecond).toLocaleString("en"),
     milliseconds(row.latency?.["50"]),
     milliseconds(row.latency?.["99"]),
-    row.bytesPerConnection === null
+    row.bytesEach === null
       ? `${(row.pssBytes / 1_048_576).toFixed(0)} MiB`
-      : `${(row.bytesPerConnection / 1024).toFixed(1)} KiB each`,
+      : `${(row.bytesEach / 1024).toFixed(1)} KiB each`,
     row.toWs?.cpu == null ? "" : `${row.toWs.cpu.toFixed(2)}x`,
     row.toWs?.rate == null ? "" : `${row.toWs.rate.toFixed(2)}x`,
     notes(row),
@@ -45,6 +45,8 @@ export function notes(row: Row): string {
   const said: string[] = [];
   if (row.generatorBound) said.push("generator at its limit");
   if (row.othersProcessors >= DISTURBED) said.push(`others used ${row.othersProcessors.toFixed(1)} processors`);
+  if (row.crashesPerSecond !== null)
+    said.push(`${Math.round(row.crashesPerSecond).toLocaleString("en")} crashes a second`);
   if (row.failures > 0) said.push(`${row.failures} failures`);
   if (row.toWs?.memory != null) said.push(`memory ${row.toWs.memory.toFixed(2)}x ws`);
   return [...said, ...row.problems].join("; ");

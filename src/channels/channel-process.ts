@@ -34,6 +34,9 @@ import type { Serializer } from "./serializer.js";
 import { Socket } from "./socket.js";
 import { spans } from "./telemetry.js";
 
+/** Milliseconds a `terminate` may take. Until it is over the client is not told of the end, and the process is there. */
+const MAX_TERMINATE_MS = 30_000;
+
 type Options = ChannelOptions<Record<string, unknown>>;
 
 /** What `sys.getState` and crash reports show of a channel. */
@@ -85,6 +88,16 @@ export function bootChannel(definition: Channel, request: JoinRequest): Promise<
 /** Goes on with `next` when a callback that may have been async is done. */
 function ended<T>(callback: unknown, next: () => T): Promise<T> | T {
   return isThenable(callback) ? Promise.resolve(callback).then(next) : next();
+}
+
+/** Settles with `callback`, but no later than {@link MAX_TERMINATE_MS} from now. */
+function settledInTime(callback: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, MAX_TERMINATE_MS).unref();
+    Promise.resolve(callback)
+      .finally(() => clearTimeout(timer))
+      .then(resolve, reject);
+  });
 }
 
 class ChannelProcess implements SystemTarget {
@@ -199,7 +212,8 @@ class ChannelProcess implements SystemTarget {
   }
 
   terminate(reason: ExitReason): ExitReason | PromiseLike<ExitReason> {
-    return ended(this.#told.terminate(reason), () => reason);
+    const last = this.#told.terminate(reason);
+    return isThenable(last) ? settledInTime(last).then(() => reason) : reason;
   }
 
   #handledIn(message: Message, result: unknown): void {

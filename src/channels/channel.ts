@@ -67,7 +67,10 @@ export interface ChannelOptions<A extends object> {
   readonly handleCall?: Readonly<Record<string, CallHandler<A>>>;
   /** `cast(pid, event, arg)`. */
   readonly handleCast?: Readonly<Record<string, OutHandler<A>>>;
-  /** Runs when the channel ends by itself, by a crash, or because its client is gone; not when it is killed. */
+  /**
+   * Runs when the channel ends by itself, by a crash, or because its client is gone; not when it is killed. After 30 s it is not
+   * waited for any more.
+   */
   terminate?(reason: ExitReason, socket: Socket<A>): MaybePromise<void>;
   /**
    * Level at which joins are logged, `false`: never. Heard if `reportLevel` lets it through. Phoenix's `log_join`.

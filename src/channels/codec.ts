@@ -3,6 +3,7 @@
  * same shape for everything, as MessagePack's have and those of applications.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { fromJson, toJson } from "../core/json.js";
 import { badPayload, type PayloadUse } from "./payload.js";
 import { ControlEvent, type Encoded, type Head, type Json, type Message } from "./protocol.js";
 import type { Serializer } from "./serializer.js";
@@ -65,7 +66,7 @@ export function codecSerializer(vsn: string, codec: Codec): Serializer {
       return encode(joinRef, ref, topic, ControlEvent.reply, { status, response });
     },
     encodeBroadcast,
-    encodeBroadcastFromJson: (topic, event, json) => encodeBroadcast(topic, event, JSON.parse(json)),
+    encodeBroadcastFromJson: (topic, event, json) => encodeBroadcast(topic, event, fromJson(json)),
   };
 }
 
@@ -92,7 +93,7 @@ function checkHead(vsn: string, head: Head): Head {
   }
   const { joinRef = null, ref = null, topic, event } = head;
   // Refs are compared and echoed on the I/O thread. One that has no JSON, or is too deep for it, must fail here.
-  if (typeof joinRef === "object" && joinRef !== null) JSON.stringify(joinRef);
+  if (typeof joinRef === "object" && joinRef !== null) toJson(joinRef);
   return { joinRef, ref, topic, event };
 }
 

@@ -5,6 +5,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
+import { toJson } from "../core/json.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
@@ -94,7 +95,9 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
     const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
     if (join?.state === "joining") return this.#hold(join.held, frame);
-    if (this.#waiting.some(({ topic }) => topic === head.topic)) return this.#wait(head, frame);
+    if (this.#waiting.length > 0 && this.#waiting.some(({ topic }) => topic === head.topic)) {
+      return this.#wait(head, frame);
+    }
     if (head.event === ControlEvent.join) return this.#join(head, frame, join ?? null);
     if (join === undefined) return this.#unmatched(head, frame);
     // A message of an earlier join of this topic: its channel is gone, and so is whoever waits for an answer.
@@ -274,5 +277,5 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
 /** Refs are any JSON value, and the same one if their JSON is. */
 function sameRef(a: Json, b: Json): boolean {
-  return a === b || (typeof a === "object" && a !== null && JSON.stringify(a) === JSON.stringify(b));
+  return a === b || (typeof a === "object" && a !== null && toJson(a) === toJson(b));
 }

@@ -5,6 +5,7 @@
  * A head says nothing about the rest of its frame, which may still turn out to be malformed when it is decoded. What is
  * promised is: of a well-formed frame, the head is what `JSON.parse` would have given.
  */
+import { fromJson } from "../core/json.js";
 import { parseJson } from "./parse-json.js";
 import { ControlEvent, type Encoded, type Head, type Json } from "./protocol.js";
 
@@ -159,7 +160,7 @@ function readToken(text: string, start: number, end: number): Json {
 
 function parseToken(text: string, start: number, end: number): Json {
   const token = text.slice(start, end < 0 ? ~end : end);
-  return token === "null" ? null : (JSON.parse(token) as Json);
+  return token === "null" ? null : (fromJson(token) as Json);
 }
 
 function readHeadByParsing(text: string): Head | undefined {

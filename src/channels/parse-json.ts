@@ -3,6 +3,7 @@
  * structured clone and the code of an application are recursive, and overflow the stack at a few thousand levels. One such
  * frame must cost the connection it came over, not the thread that compares its refs or passes its payload on.
  */
+import { fromJson } from "../core/json.js";
 import type { Json } from "./protocol.js";
 
 /** Levels of arrays and objects within each other, the array or object of the frame being the first. In MessagePack, too. */
@@ -21,7 +22,7 @@ export function parseJson(text: string): Json {
   if (text.length > 2 * MAX_DEPTH && isTooDeep(text)) {
     throw new SyntaxError(`JSON nested deeper than ${MAX_DEPTH} levels`);
   }
-  return JSON.parse(text) as Json;
+  return fromJson(text) as Json;
 }
 
 /** What it says of text that is not JSON does not matter: that will not be parsed either. */

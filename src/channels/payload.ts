@@ -3,6 +3,7 @@
  * costs the one who made it and never reaches half of the subscribers.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { toJson } from "../core/json.js";
 import type { Encoded } from "./protocol.js";
 
 /** What a payload was meant for; errors name it. */
@@ -56,7 +57,7 @@ export function anyJson(use: PayloadUse, topic: unknown, event: unknown, payload
   }
   let json: string | undefined;
   try {
-    json = JSON.stringify(payload);
+    json = toJson(payload);
   } catch (cause) {
     throw badPayload(
       use,
@@ -77,7 +78,7 @@ export function badPayload(
   problem: string,
   cause?: unknown,
 ): RuntimeError {
-  const where = `${use} ${JSON.stringify(event)} on topic ${JSON.stringify(topic)}`;
+  const where = `${use} ${toJson(event)} on topic ${toJson(topic)}`;
   return new RuntimeError(ErrorCode.badPayload, `${where}: the payload ${problem}`, { cause });
 }
 

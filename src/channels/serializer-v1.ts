@@ -3,6 +3,7 @@
  * if the client sends one, and never written. Payloads may be any JSON value, and there are no bytes.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { toJson } from "../core/json.js";
 import { parseV1, readHeadV1 } from "./frame-head.js";
 import { anyJson } from "./payload.js";
 import type { Encoded, Json } from "./protocol.js";
@@ -21,24 +22,24 @@ export const serializerV1: Serializer = {
   },
 
   encodePush: (_joinRef, topic, event, payload) =>
-    frame(JSON.stringify(event), anyJson("push", topic, event, payload), null, topic),
+    frame(toJson(event), anyJson("push", topic, event, payload), null, topic),
 
   encodeEnd: (joinRef, topic, event, payload) =>
-    frame(JSON.stringify(event), anyJson("push", topic, event, payload), joinRef, topic),
+    frame(toJson(event), anyJson("push", topic, event, payload), joinRef, topic),
 
   encodeReply(_joinRef, ref, topic, status, response) {
     const json = anyJson("reply", topic, status, response);
-    return frame('"phx_reply"', `{"status":${JSON.stringify(status)},"response":${json}}`, ref, topic);
+    return frame('"phx_reply"', `{"status":${toJson(status)},"response":${json}}`, ref, topic);
   },
 
   encodeBroadcast: (topic, event, payload) =>
-    frame(JSON.stringify(event), anyJson("broadcast", topic, event, payload), null, topic),
+    frame(toJson(event), anyJson("broadcast", topic, event, payload), null, topic),
 
-  encodeBroadcastFromJson: (topic, event, payloadJson) => frame(JSON.stringify(event), payloadJson, null, topic),
+  encodeBroadcastFromJson: (topic, event, payloadJson) => frame(toJson(event), payloadJson, null, topic),
 };
 
 function frame(eventJson: string, payloadJson: string, ref: Json, topic: Json): string {
-  return `{"event":${eventJson},"payload":${payloadJson},"ref":${JSON.stringify(ref)},"topic":${JSON.stringify(topic)}}`;
+  return `{"event":${eventJson},"payload":${payloadJson},"ref":${toJson(ref)},"topic":${toJson(topic)}}`;
 }
 
 function problemWith(raw: Encoded): string {

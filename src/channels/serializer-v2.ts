@@ -10,6 +10,7 @@
  * ```
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { toJson } from "../core/json.js";
 import { binaryDataAt, readBinaryHead, readHead } from "./frame-head.js";
 import { parseJson } from "./parse-json.js";
 import { anyJson, checkField, objectJson, type PayloadUse } from "./payload.js";
@@ -31,12 +32,12 @@ export const serializerV2: Serializer = {
       return encodeBinary("push", topic, event, [refText(joinRef), topic, event], payload);
     }
     const json = objectJson("push", topic, event, payload);
-    return `[${JSON.stringify(joinRef)},null,${JSON.stringify(topic)},${JSON.stringify(event)},${json}]`;
+    return `[${toJson(joinRef)},null,${toJson(topic)},${toJson(event)},${json}]`;
   },
 
   encodeEnd(joinRef, topic, event, payload) {
-    const ref = JSON.stringify(joinRef);
-    return `[${ref},${ref},${JSON.stringify(topic)},"${event}",${objectJson("push", topic, event, payload)}]`;
+    const ref = toJson(joinRef);
+    return `[${ref},${ref},${toJson(topic)},"${event}",${objectJson("push", topic, event, payload)}]`;
   },
 
   encodeReply(joinRef, ref, topic, status, response) {
@@ -45,8 +46,8 @@ export const serializerV2: Serializer = {
       return encodeBinary("reply", topic, status, fields, response);
     }
     const json = anyJson("reply", topic, status, response);
-    const head = `[${JSON.stringify(joinRef)},${JSON.stringify(ref)},${JSON.stringify(topic)},"phx_reply"`;
-    return `${head},{"status":${JSON.stringify(status)},"response":${json}}]`;
+    const head = `[${toJson(joinRef)},${toJson(ref)},${toJson(topic)},"phx_reply"`;
+    return `${head},{"status":${toJson(status)},"response":${json}}]`;
   },
 
   encodeBroadcast(topic, event, payload) {
@@ -58,7 +59,7 @@ export const serializerV2: Serializer = {
 };
 
 function broadcastText(topic: string, event: string, payloadJson: string): string {
-  return `[null,null,${JSON.stringify(topic)},${JSON.stringify(event)},${payloadJson}]`;
+  return `[null,null,${toJson(topic)},${toJson(event)},${payloadJson}]`;
 }
 
 function decodeText(text: string): Message {
@@ -117,10 +118,7 @@ function encodeBinary(
 function refText(ref: Json): string {
   if (ref === null) return "";
   if (typeof ref !== "object") return String(ref);
-  throw new RuntimeError(
-    ErrorCode.badPayload,
-    `a binary frame cannot carry the ref or topic ${preview(JSON.stringify(ref))}`,
-  );
+  throw new RuntimeError(ErrorCode.badPayload, `a binary frame cannot carry the ref or topic ${preview(toJson(ref))}`);
 }
 
 function preview(text: string): string {

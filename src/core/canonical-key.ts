@@ -5,6 +5,7 @@
  * Map's entries and of a Set's members is no part of a key; 0 and -0 are one key, NaN is one.
  */
 import { ErrorCode, RuntimeError } from "./errors.js";
+import { toJson } from "./json.js";
 
 /** Characters a canonical form may have. */
 export const MAX_KEY_LENGTH = 4096;
@@ -24,7 +25,7 @@ export function canonicalKey(key: unknown): string {
 function encode(value: unknown, depth: number): string {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return toJson(value);
     case "number":
       return String(value); // "0" for -0 too
     case "bigint":
@@ -51,7 +52,7 @@ function encodeObject(value: object, depth: number): string {
   if (value instanceof Map) return `Map(${pairs(value, (name) => encode(name, depth), depth)})`;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return refuse(`an instance of ${value.constructor?.name}`);
-  return `{${pairs(Object.entries(value), JSON.stringify, depth)}}`;
+  return `{${pairs(Object.entries(value), toJson, depth)}}`;
 }
 
 function pairs<Name>(entries: Iterable<readonly [Name, unknown]>, name: (name: Name) => string, depth: number): string {

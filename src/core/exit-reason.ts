@@ -5,6 +5,7 @@
  * @see https://www.erlang.org/doc/system/ref_man_processes.html#errors
  */
 import { RuntimeError } from "./errors.js";
+import { toJson } from "./json.js";
 
 /**
  * - `"normal"`, `"shutdown"`, `["shutdown", term]`: a normal end, nobody is alarmed.
@@ -33,8 +34,17 @@ export class Exit {
   }
 }
 
-/** Turns what was thrown into the reason the process exits with. */
+/** Turns what was thrown into the reason the process exits with. Whatever that is: a throw in here would end the thread. */
 export function toExitReason(thrown: unknown): ExitReason {
+  try {
+    return reasonOf(thrown);
+  } catch {
+    const message = "something that throws when it is looked at"; // a proxy, or a getter
+    return { tag: "error", name: "Thrown", message, stack: `Thrown: ${message}` } satisfies ErrorReason;
+  }
+}
+
+function reasonOf(thrown: unknown): ExitReason {
   if (thrown instanceof Exit) return thrown.reason;
   if (thrown instanceof RuntimeError && thrown.exitReason !== undefined) return thrown.exitReason;
   if (thrown instanceof Error) {
@@ -74,9 +84,8 @@ export function formatReason(reason: ExitReason): string {
 function describe(value: unknown): string {
   try {
     return (
-      JSON.stringify(value, (_key, inner: unknown) =>
-        isErrorReason(inner) ? `${inner.name}: ${inner.message}` : inner,
-      ) ?? String(value)
+      toJson(value, (_key, inner: unknown) => (isErrorReason(inner) ? `${inner.name}: ${inner.message}` : inner)) ??
+      String(value)
     );
   } catch {
     return String(value); // Cycles and BigInts: only the wording suffers.

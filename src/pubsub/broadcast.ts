@@ -2,6 +2,7 @@
  * An event broadcast on a topic, as it crosses threads: its payload is JSON text or bytes, made once by the publisher. The
  * I/O thread puts the text into frames as it is; only a process that wants the payload parses it.
  */
+import { fromJson } from "../core/json.js";
 import type { Pid } from "../core/pid.js";
 
 /** What a process that subscribed to a topic gets for an event on it. Phoenix's `%Broadcast{}`. */
@@ -36,7 +37,7 @@ export class Broadcast {
       tag: "broadcast",
       topic: this.topic,
       event: this.event,
-      payload: typeof this.payload === "string" ? JSON.parse(this.payload) : this.payload,
+      payload: typeof this.payload === "string" ? fromJson(this.payload) : this.payload,
     };
     return this.#message;
   }

@@ -3,6 +3,7 @@
  * (`scheduler-process.ts`); and who starts such ones and links them to the others.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { Pid } from "../core/pid.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
@@ -22,6 +23,8 @@ export interface SchedulerHost {
   /** Whether it has loaded the application and takes turns. */
   readonly isReady: boolean;
   readonly vitals: Vitals;
+  /** The process that says whether it works, once it is ready; see `pulse.ts`. */
+  readonly pulse: Pid | null;
   /** What its OS process holds; `null` if that is the main one. */
   readonly memory: HostMemory | null;
   /** It ended without a word: nobody knows of what, but who ran last can be said. */

@@ -28,3 +28,12 @@ export function judgeHosts(
   const { used_heap_size, external_memory } = getHeapStatistics();
   return judge(memory, { threads, leaving, rssBytes, mainBytes: used_heap_size + external_memory }, limits);
 }
+
+/** Those that turn and do nothing, by number, with why they are held for it; see `pulse.ts`. */
+export function deafVerdicts(hosts: readonly SchedulerHost[], deaf: ReadonlyMap<number, string>): Verdict[] {
+  return hosts.flatMap(({ number: thread, vitals }) => {
+    const reason = deaf.get(thread);
+    if (reason === undefined) return [];
+    return { thread, cause: "deaf", reason, blockedMs: 0, heapBytes: vitals.heapBytes } satisfies Verdict;
+  });
+}

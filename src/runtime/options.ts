@@ -41,6 +41,11 @@ export interface RuntimeOptions {
    */
   readonly maxBlockMs?: number;
   /**
+   * Milliseconds a scheduler thread whose event loop turns may handle no message before it is replaced: code that changed
+   * `Promise` or `Array.prototype` may have made it deaf. 0: for ever. @defaultValue 10000
+   */
+  readonly maxDeafMs?: number;
+  /**
    * Bytes of heap and buffers one scheduler thread may hold, garbage not counted, before it is replaced. V8 ends the whole OS
    * process at its own limit in many cases, so this one should be well below it. `Infinity`: no limit.
    * @defaultValue half of V8's limit (2 GiB, if `--max-old-space-size` is not given and the machine has 16 GiB or more)
@@ -82,6 +87,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
     threadStartTimeoutMs: options.threadStartTimeoutMs ?? 30_000,
     maxBlockMs: options.maxBlockMs ?? 2000,
+    maxDeafMs: options.maxDeafMs ?? 10_000,
     maxHeapBytes: options.maxHeapBytes ?? Math.floor(getHeapStatistics().heap_size_limit / 2),
     maxRssBytes: options.maxRssBytes ?? Math.floor(memoryBytes() * 0.75),
     watchdogIntervalMs: options.watchdogIntervalMs ?? 50,
@@ -97,6 +103,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
   checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
   checkInteger("maxBlockMs", resolved.maxBlockMs, 0, 2 ** 31 - 1);
+  checkInteger("maxDeafMs", resolved.maxDeafMs, 0, 2 ** 31 - 1);
   checkInteger("watchdogIntervalMs", resolved.watchdogIntervalMs, 1, 10_000);
   for (const name of ["maxHeapBytes", "maxRssBytes"] as const) {
     if (resolved[name] !== Number.POSITIVE_INFINITY) checkInteger(name, resolved[name], 16 * MIB, MAX_BYTES);

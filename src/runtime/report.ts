@@ -109,7 +109,7 @@ export interface ProgressReport {
 }
 
 /** Why a scheduler thread is down; see {@link ThreadReport}. */
-export type ThreadDownCause = "exit" | "stuck" | "swollen";
+export type ThreadDownCause = "exit" | "stuck" | "swollen" | "deaf";
 
 /** A scheduler thread ended. */
 export interface ThreadReport {
@@ -119,7 +119,7 @@ export interface ThreadReport {
   readonly scheduler: number;
   readonly thread: number;
   readonly reason: string;
-  /** `exit`: it ended by itself; `stuck`, `swollen`: the watchdog ended it. */
+  /** `exit`: it ended by itself; `stuck`, `swollen`, `deaf`: the watchdog ended it. */
   readonly cause: ThreadDownCause;
   /** The process that was running when the watchdog ended it, or the last one that was. */
   readonly culprit?: {

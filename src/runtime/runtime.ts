@@ -15,11 +15,12 @@ import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import type { Hosting, SchedulerHost } from "./host.js";
 import { Hub } from "./hub.js";
-import { judgeHosts } from "./judge-hosts.js";
+import { deafVerdicts, judgeHosts } from "./judge-hosts.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
 import { openServices, Port, type Service, servicePids } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { Pulse, type PulseThread } from "./pulse.js";
 import type { Report, ThreadReport } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
@@ -233,14 +234,27 @@ export class Runtime {
   }
 
   #watch(): void {
+    const pulse = new Pulse(this.scheduler, this.options);
     this.#watchdog = new Watchdog({
       intervalMs: this.options.watchdogIntervalMs,
       judge: (memory) => {
         const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
-        return judgeHosts(memory, this.#threads.values(), leaving, this.options);
+        const hosts = [...this.#threads.values()];
+        const [next, verdicts] = judgeHosts(memory, hosts, leaving, this.options);
+        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()))]];
       },
       condemn: (verdict) => this.#condemn(verdict),
     });
+  }
+
+  #pulses(): Map<number, PulseThread> {
+    const pulses = new Map<number, PulseThread>();
+    for (const thread of this.#threads.values()) {
+      const { number, pulse: pid, vitals } = thread;
+      const order = (n: number): void => thread.order({ tag: "pulse", n });
+      if (pid !== null) pulses.set(number, { pid, beat: vitals.beat, order });
+    }
+    return pulses;
   }
 
   /** Replaces a thread that cannot end by itself. Its end is not waited for: that may take seconds. */
@@ -293,6 +307,8 @@ function storyOf(
       : { cause: "exit" };
   }
   const { cause, blockedMs, heapBytes } = verdict;
+  // Many have run since it became deaf: who did it can't be told.
+  if (cause === "deaf") return { cause, heapBytes };
   const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
 }

@@ -12,6 +12,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { Pid } from "../core/pid.js";
 import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
 import { fromBytes } from "./bytes.js";
 import {
@@ -29,12 +30,16 @@ import { processFlags } from "./thread-flags.js";
 import type { News, Order, Peer } from "./thread-protocol.js";
 import { NO_VITALS, type Vitals } from "./vitals.js";
 
+/** Milliseconds between the end of a process's pipe and that of the process. */
+const PIPE_END_WAIT_MS = 1000;
+
 export class SchedulerProcess implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
   readonly started: Promise<unknown>;
   memory: HostMemory = { rssBytes: 0, ownBytes: 0 };
   vitals: Vitals = NO_VITALS;
+  pulse: Pid | null = null;
 
   readonly #setup: HostSetup;
   readonly #child: ChildProcess;
@@ -43,6 +48,7 @@ export class SchedulerProcess implements SchedulerHost {
   #settleGone: () => void = () => {};
   #ready: (manifest: unknown) => void = () => {};
   #isReady = false;
+  #isGone = false;
   /** What is known of why it ended. */
   #fault = "";
 
@@ -66,6 +72,10 @@ export class SchedulerProcess implements SchedulerHost {
       slot: setup.slot,
       read: (read as Readable | undefined) ?? new PassThrough().destroy(), // "pipe" makes them both
       write: (write as Writable | undefined) ?? new PassThrough().destroy(),
+      broken: (why, isEnd) => {
+        // The end of the process is the pipe's, too, and its exit is about to come.
+        setTimeout(() => this.#broken(why), isEnd ? PIPE_END_WAIT_MS : 0).unref();
+      },
       heard: (body) => this.#heard(fromBytes(body) as News), // its scheduler thread wrote it
     });
     const start: BridgeStart = {
@@ -105,7 +115,14 @@ export class SchedulerProcess implements SchedulerHost {
     void this.terminate();
   }
 
+  #broken(why: string): void {
+    if (this.#isGone) return;
+    this.#fault = `its pipe to the main process is broken: ${why}`;
+    void this.terminate();
+  }
+
   #heard(news: News): void {
+    if (this.#isReady && news.tag !== "report") return; // not ours: it is ready once
     if (news.tag === "report") return this.#setup.heard(news.report);
     if (news.tag === "failed") {
       this.#fault = news.message;
@@ -113,6 +130,7 @@ export class SchedulerProcess implements SchedulerHost {
       return;
     }
     this.#isReady = true;
+    this.pulse = news.pulse;
     this.#setup.ready(this);
     this.#ready(news.manifest);
   }
@@ -136,10 +154,9 @@ export class SchedulerProcess implements SchedulerHost {
           this.memory = news.memory;
         }
       });
-      let isGone = false;
       const gone = async (ending: string): Promise<void> => {
-        if (isGone) return;
-        isGone = true;
+        if (this.#isGone) return;
+        this.#isGone = true;
         await this.#spoke.drained; // what it had still sent comes before its end
         clearTimeout(timer);
         const reason = this.#fault === "" ? ending : this.#fault;

@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { Pid } from "../core/pid.js";
 import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
 import { PortLink } from "./port-link.js";
 import type { Scheduler } from "./scheduler.js";
@@ -24,6 +25,7 @@ export class SchedulerThread implements SchedulerHost {
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
+  #pulse: Pid | null = null;
 
   /** @param peers - Its ends of the links to the threads there are. */
   constructor(setup: HostSetup, peers: readonly Peer[]) {
@@ -38,6 +40,11 @@ export class SchedulerThread implements SchedulerHost {
   /** Whether it has loaded the application and takes turns. */
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** The process that says whether it works, once it is ready; see `pulse.ts`. */
+  get pulse(): Pid | null {
+    return this.#pulse;
   }
 
   get vitals(): Vitals {
@@ -84,8 +91,10 @@ export class SchedulerThread implements SchedulerHost {
         fault = `not ready within ${options.threadStartTimeoutMs} ms`;
         void this.terminate();
       }, options.threadStartTimeoutMs);
-      worker.on("message", (news: News) => {
-        if (news.tag === "report") return heard(news.report);
+      worker.on("message", (posted: unknown) => {
+        const news = newsIn(posted);
+        if (news?.tag === "report") return heard(news.report);
+        if (news === null || this.#isReady) return; // not ours: the application can post here as well
         if (news.tag === "failed") {
           fault = news.message;
           void this.terminate();
@@ -93,6 +102,7 @@ export class SchedulerThread implements SchedulerHost {
         }
         clearTimeout(timer);
         this.#isReady = true;
+        this.#pulse = news.pulse;
         ready(this);
         resolve(news.manifest);
       });
@@ -129,4 +139,13 @@ export class ThreadHosting implements Hosting {
     }
     return new SchedulerThread(setup, peers);
   }
+}
+
+/** What a thread has posted, if it is news: `parentPort` is there for the application's code, too. */
+function newsIn(posted: unknown): News | null {
+  const { tag, report } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
+    Record<string, unknown>
+  >;
+  if (tag === "report") return typeof (report as { tag?: unknown } | null)?.tag === "string" ? (posted as News) : null;
+  return tag === "ready" || tag === "failed" ? (posted as News) : null;
 }

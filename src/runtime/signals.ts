@@ -232,20 +232,16 @@ export class Signals {
     const scheduler = this.#scheduler;
     const op = batch[at] as Op;
     const to = batch[at + 1] as Pid;
+    // What most of it is looks its process up itself.
+    if (op === Op.data) return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array);
+    if (op === Op.message) return this.#message(to, batch[at + 2]);
     if (op < Op.full && op !== Op.spawn && !scheduler.processes.has(to) && this.#births.isExpected(to)) {
       return this.#births.hold(to, batch.slice(at, at + 1 + (ARITY[op] as number)));
     }
     switch (op) {
-      case Op.message: {
-        const record = scheduler.processes.get(to);
-        if (record !== undefined) scheduler.deliver(record, batch[at + 2]);
-        return;
-      }
       case Op.full:
       case Op.acknowledge:
         return; // the link's own business: see Router.connect
-      case Op.data:
-        return scheduler.deliverData(to, batch[at + 2] as string | Uint8Array);
       case Op.reply:
         return scheduler.deliverReply(to, batch[at + 2] as Ref, batch[at + 3]);
       case Op.exit:
@@ -271,6 +267,12 @@ export class Signals {
       case Op.named:
         return this.#named(to, batch[at + 2] as string);
     }
+  }
+
+  #message(to: Pid, message: unknown): void {
+    const record = this.#scheduler.processes.get(to);
+    if (record !== undefined) this.#scheduler.deliver(record, message);
+    else this.waitsForBirth(to, Op.message, message);
   }
 
   /** Another thread has claimed a name for `pid`. If it can't have it, the name is free again. */

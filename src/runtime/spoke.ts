@@ -11,6 +11,8 @@ export interface SpokeSetup {
   readonly take: OnFrame;
   /** Gets what the process tells the main thread of itself: `News`. */
   readonly heard: (body: Buffer) => void;
+  /** What comes makes no sense, or nothing can come any more: its end, or code of the application that knew the pipe's number. */
+  readonly broken: (why: string, isEnd: boolean) => void;
 }
 
 export class Spoke {
@@ -23,12 +25,19 @@ export class Spoke {
   #changes: number[] = [];
   #gathers = false;
 
-  constructor({ slot, read, write, take, heard }: SpokeSetup) {
+  constructor({ slot, read, write, take, heard, broken }: SpokeSetup) {
     this.slot = slot;
     this.heard = heard;
     this.#pipe = write;
     const reader = new FrameReader(take);
-    read.on("data", (chunk: Buffer) => reader.take(chunk));
+    read.on("data", (chunk: Buffer) => {
+      try {
+        reader.take(chunk);
+      } catch (error) {
+        broken(String(error), false);
+      }
+    });
+    read.once("end", () => broken("it was closed", true));
     this.drained = new Promise((resolve) => read.once("close", resolve));
     // A process that is killed breaks its pipes. That it is gone is told by its exit.
     read.on("error", () => {});

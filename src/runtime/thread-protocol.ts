@@ -42,12 +42,14 @@ export interface Culprit {
 export type Order =
   | ({ readonly tag: "peer" } & Peer)
   | { readonly tag: "down"; readonly thread: number; readonly culprit: Culprit | null }
+  /** Half of a question to its pulse. */
+  | { readonly tag: "pulse"; readonly n: number }
   /** To end, but not before all that was printed has reached the main thread. */
   | { readonly tag: "exit" };
 
 /** To the main thread. */
 export type News =
-  /** The application module is loaded; `manifest` is what it says of itself, as plain data. */
-  | { readonly tag: "ready"; readonly manifest: unknown }
+  /** The application module is loaded; `manifest` is what it says of itself, as plain data. `pulse`: see `pulse.ts`. */
+  | { readonly tag: "ready"; readonly manifest: unknown; readonly pulse: Pid }
   | { readonly tag: "failed"; readonly message: string }
   | { readonly tag: "report"; readonly report: Report };

@@ -8,6 +8,7 @@ import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { type Outside, PortsOutside } from "./outside.js";
 import { openServices } from "./port.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
+import { pulse } from "./pulse.js";
 import { hearStrays } from "./strays.js";
 import type { Order, ThreadData } from "./thread-protocol.js";
 import { Uplink } from "./uplink.js";
@@ -47,8 +48,11 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const peer of data.peers) scheduler.connect(peer.thread, outside.linkTo(peer));
+  const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   outside.open((order: Order) => {
     switch (order.tag) {
+      case "pulse":
+        return scheduler.send(null, pid, order.n);
       case "peer":
         return scheduler.connect(order.thread, outside.linkTo(order));
       case "down":
@@ -60,7 +64,7 @@ export async function runThread(): Promise<void> {
     }
   });
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  outside.tell({ tag: "ready", manifest: loaded.manifest });
+  outside.tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
 }
 
 function describe(error: unknown): string {

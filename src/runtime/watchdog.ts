@@ -54,7 +54,7 @@ export type Memory = ReadonlyMap<number, Watched>;
 
 export interface Verdict {
   readonly thread: number;
-  readonly cause: "stuck" | "swollen";
+  readonly cause: "stuck" | "swollen" | "deaf";
   readonly reason: string;
   readonly blockedMs: number;
   readonly heapBytes: number;

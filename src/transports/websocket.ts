@@ -160,8 +160,11 @@ class WebSocketTransport implements Transport, Drainable {
   readonly #socket: NetSocket;
   readonly #options: Required<WebSocketOptions>;
   readonly #afterTurn: AfterTurn;
-  /** What this turn has for the client: messages, and frames that others made. */
-  #pending: (string | Uint8Array | SharedMessage)[] = [];
+  /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
+  readonly #compressing: boolean;
+  /** What this turn has for the client: one message as a rule, which then costs no array, and those behind it. */
+  #first: Outgoing | null = null;
+  #more: Outgoing[] | null = null;
   #closing = false;
 
   constructor(
@@ -175,6 +178,7 @@ class WebSocketTransport implements Transport, Drainable {
     this.#socket = socket;
     this.#options = options;
     this.#afterTurn = afterTurn;
+    this.#compressing = client.extensions !== "";
     this.heardAt = now();
   }
 
@@ -207,40 +211,49 @@ class WebSocketTransport implements Transport, Drainable {
     return channels;
   }
 
-  #queue(message: string | Uint8Array | SharedMessage): void {
+  #queue(message: Outgoing): void {
     if (this.#closing) return;
-    if (this.#pending.push(message) === 1) this.#afterTurn(this.#flush);
+    if (this.#first !== null) {
+      this.#more ??= [];
+      this.#more.push(message);
+    } else {
+      this.#first = message;
+      this.#afterTurn(this.#flush);
+    }
   }
 
   readonly #flush = (): void => {
-    const pending = this.#pending;
-    if (pending.length === 0) return;
-    this.#pending = [];
+    const first = this.#first;
+    if (first === null) return;
+    const more = this.#more;
+    this.#first = null;
+    this.#more = null;
     if (this.#closing || this.#socket.destroyed) return;
-    const compressing = this.#client.extensions !== "";
-    const waiting = compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
+    const waiting = this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
     if (waiting > this.#options.maxBufferedBytes) {
       return this.end(1013, "too slow", ["shutdown", "closed"]);
     }
     // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
-    if (compressing) for (const message of pending) this.#client.send(bare(message));
-    else if (pending.length === 1) this.#socket.write(framed(pending[0] as string | Uint8Array | SharedMessage));
-    else this.#socket.write(gatherAll(pending));
+    if (this.#compressing) for (const message of [first, ...(more ?? [])]) this.#client.send(bare(message));
+    else this.#socket.write(more === null ? framed(first) : gatherAll([first, ...more]));
   };
 }
 
-function bare(message: string | Uint8Array | SharedMessage): string | Uint8Array {
+/** A message, or a frame that others made. */
+type Outgoing = string | Uint8Array | SharedMessage;
+
+function bare(message: Outgoing): string | Uint8Array {
   return typeof message === "string" || message instanceof Uint8Array ? message : message.message;
 }
 
-function framed(message: string | Uint8Array | SharedMessage): Uint8Array {
+function framed(message: Outgoing): Uint8Array {
   if (typeof message === "string" || message instanceof Uint8Array) return gather([message]);
   message.framed ??= gather([message.message]);
   return message.framed;
 }
 
 /** One buffer for all, in order; runs of own messages are framed together, shared frames are copied as they are. */
-function gatherAll(pending: readonly (string | Uint8Array | SharedMessage)[]): Uint8Array {
+function gatherAll(pending: readonly Outgoing[]): Uint8Array {
   const parts: Uint8Array[] = [];
   let run: (string | Uint8Array)[] = [];
   for (const message of pending) {

@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { decodeFromCompressedBase64, encodeIntoCompressedBase64 } from "hdr-histogram-js";
 import { BROADCAST, KEEP_ALIVE, OTHER, phoenix, plain, socketIo } from "../../bench/load/dialects.js";
-import { clientFrame, Opcode, readFrames, serverFrame } from "../../bench/load/frames.js";
+import {
+  clientFrame,
+  compressedFrame,
+  decompressed,
+  frameSize,
+  Opcode,
+  readFrames,
+  serverFrame,
+} from "../../bench/load/frames.js";
 import { rotated } from "../../bench/load/main.js";
 import { Measurement } from "../../bench/load/measurement.js";
 import { parseOptions } from "../../bench/load/options.js";
 import { busyTicks, cpuTicks, pssBytes } from "../../bench/load/os-process.js";
 import { median, type Outcome, toRows } from "../../bench/load/results.js";
-import { payloadOf, SCENARIOS } from "../../bench/load/scenarios.js";
+import { payloadOf, payloadOfWords, SCENARIOS } from "../../bench/load/scenarios.js";
+
+const linuxOnly = process.platform === "linux" ? {} : { skip: "the load benchmark reads /proc" };
 
 const problemOf = (...args: string[]): string => {
   const parsed = parseOptions(args);
@@ -19,11 +31,17 @@ const optionsOf = (...args: string[]) => {
   return parsed;
 };
 
-test("without options all scenarios are measured three times, quickly once", () => {
+test("without options all scenarios are measured three times, quickly the main ones once", () => {
   assert.deepEqual(optionsOf(), {
-    ...{ scenarios: SCENARIOS, quick: false, rounds: 3, out: "bench/results", profile: false },
+    ...{ scenarios: SCENARIOS, quick: false, rounds: 3, out: "bench/results", profile: false, scale: false },
   });
   assert.equal(optionsOf("--quick").rounds, 1);
+  const quick = optionsOf("--quick").scenarios.map(({ name }) => name);
+  assert.deepEqual(quick, ["echo-1", "echo-16", "fan-out", "fan-out-50", "idle", "connect"]);
+  assert.deepEqual(
+    optionsOf("--quick", "--only", "channels").scenarios.map(({ name }) => name),
+    ["channels"],
+  );
   assert.equal(optionsOf("--quick", "--rounds", "2").rounds, 2);
   assert.equal(optionsOf("--out=elsewhere").out, "elsewhere");
   assert.equal(parseOptions(["--help"]), "help");
@@ -37,7 +55,7 @@ test("--only takes part of a name, and a whole name means that one alone", () =>
   );
   assert.deepEqual(
     only("fan-o", "idle").map(({ name }) => name),
-    ["fan-out", "fan-out-50", "idle"],
+    ["fan-out", "fan-out-50", "idle", "fan-out-topics"],
   );
 });
 
@@ -48,6 +66,7 @@ test("a bad option is refused in one line that names it", () => {
     assert.doesNotMatch(problem, /\n/);
     assert.ok(problem.includes(args.at(-1) as string), problem);
   }
+  assert.match(problemOf("--scale", "--only", "echo-1"), /--scale goes with neither/);
   assert.match(problemOf("--only", "ecco"), /"ecco"/);
   assert.match(problemOf("--quick=1"), /"--quick=1"/);
   assert.match(problemOf("--out", "--quick"), /--out needs a value/);
@@ -67,6 +86,25 @@ test("a client's frame is masked, with the length in the fewest bytes", () => {
     const mask = frame.subarray(head - 4, head);
     const text = frame.subarray(head).map((byte, i) => byte ^ (mask[i & 3] as number));
     assert.equal(Buffer.from(text).toString(), "é".repeat(length >> 1) + "x".repeat(length & 1));
+  }
+});
+
+test("a compressed frame says so, and holds what was said", () => {
+  const frame = compressedFrame("hello hello hello");
+  assert.equal(frame[0], 0xc1);
+  const body = frame.subarray(6).map((byte, i) => byte ^ (frame[2 + (i & 3)] as number));
+  assert.equal(decompressed(Buffer.from(body)).toString(), "hello hello hello");
+});
+
+test("the size of a frame is known as soon as its length is, and until then how many bytes that takes", () => {
+  for (const [text, needed] of [
+    ["a", [2, 2, 3]],
+    ["b".repeat(300), [2, 2, 4, 4, 304]],
+  ] as const) {
+    const frame = serverFrame(text);
+    needed.forEach((size, bytes) => {
+      assert.equal(frameSize(Buffer.concat([Buffer.from("xx"), frame.subarray(0, bytes)]), 2), size, `${bytes} bytes`);
+    });
   }
 });
 
@@ -96,12 +134,17 @@ test("each dialect knows the answer to its own request, broadcasts, and what kee
   const origin = "ws://127.0.0.1:1";
   const channels = phoenix(origin, { topic: 'a "b"', event: "ask", params: { token: "t" } });
   assert.equal(channels.url.href, "ws://127.0.0.1:1/socket/websocket?token=t&vsn=2.0.0");
-  assert.deepEqual(JSON.parse(channels.request(17, "{}")), ["1", "17", 'a "b"', "ask", {}]);
+  assert.deepEqual(JSON.parse(channels.on(0).request(17, "{}")), ["1", "17", 'a "b"', "ask", {}]);
+  assert.deepEqual(JSON.parse(channels.on(2).join(3)), ["3", "3", 'a "b"-2', "phx_join", {}]);
+  assert.deepEqual(JSON.parse(channels.on(2).crash(4, 3)), ["3", "4", 'a "b"-2', "crash", {}]);
   assert.equal(refOf(channels, '["1","17","a","phx_reply",{}]'), 17);
   assert.equal(refOf(channels, '[null,null,"a","shout",{}]'), BROADCAST);
+  assert.equal(refOf(channels, '["123","17","a","phx_reply",{}]'), 17);
   assert.equal(refOf(channels, '["1",null,"a","push",{}]'), OTHER);
-  assert.equal(channels.greet('["1","1","a","phx_reply",{"status":"ok","response":{}}]'), true);
-  assert.throws(() => channels.greet('["1","1","a","phx_reply",{"status":"error","response":{}}]'), /refused/);
+  assert.equal(channels.isCrash('["1","1","a","phx_error",{}]'), true);
+  assert.equal(channels.isCrash('["1",null,"a","push",{}]'), false);
+  assert.equal(channels.refusal('["1","1","a","phx_reply",{"status":"ok","response":{}}]'), null);
+  assert.match(channels.refusal('["1","1","a","phx_reply",{"status":"error","response":{}}]') ?? "", /"error"/);
   assert.equal(refOf(plain(origin), '{"id":17,"payload":{}}'), 17);
   assert.equal(refOf(plain(origin), '{"event":"shout","payload":{}}'), BROADCAST);
   const io = socketIo(origin);
@@ -113,6 +156,10 @@ test("each dialect knows the answer to its own request, broadcasts, and what kee
 test("a payload has the size asked for and carries its number", () => {
   assert.equal(payloadOf(64, 12_345).length, 64);
   assert.equal(JSON.parse(payloadOf(64, 12_345)).n, 12_345);
+  assert.equal(payloadOfWords(4096, 12_345).length, 4096);
+  assert.equal(JSON.parse(payloadOfWords(4096, 12_345)).n, 12_345);
+  const compressed = compressedFrame(payloadOfWords(4096, 0)).length;
+  assert.ok(compressed > 4096 / 6 && compressed < 4096 / 2, `4 KB of words take ${compressed} bytes`);
 });
 
 test("processor time is counted behind a name with brackets and spaces in it", () => {
@@ -131,13 +178,14 @@ test("a row has the medians of its rounds, the ratios to ws, and says when the g
       ...{
         messages: 1000,
         windowMs: 100,
+        windowMicros: { from: 0, to: 0 },
         serverCpuMicros,
         generatorCpuMicros,
         othersCpuMicros: 0,
         pssBytes: 1,
         failures: 0,
       },
-      latency: new Measurement(process.pid).encoded(),
+      ...{ latency: encodeIntoCompressedBase64(new Measurement(process.pid).latency), samples: [] },
     })),
   });
   const [joist, ws] = toRows([outcome("joist", [1000, 9000, 2000], 50_000), outcome("ws", [4000], 95_000)]);
@@ -153,3 +201,27 @@ test("a row has the medians of its rounds, the ratios to ws, and says when the g
 test("each round begins with another server", () => {
   assert.deepEqual(rotated(["a", "b", "c"], 4), ["b", "c", "a"]);
 });
+
+test(
+  "of an open loop counts what was meant for the window, however late it comes; what never comes fails",
+  linuxOnly,
+  async () => {
+    const measurement = new Measurement(process.pid);
+    const early = performance.now();
+    measurement.expect(early, 1);
+    const measured = measurement.window({ warmUpMs: 0, windowMs: 100, lateMs: 300 });
+    while (!measurement.measuring) await delay(1);
+    const meant = performance.now();
+    measurement.expect(meant, 4);
+    measurement.arrive(early);
+    measurement.arrive(meant);
+    while (measurement.measuring) await delay(1);
+    measurement.arrive(meant);
+    measurement.arrive(meant);
+    const { messages, failures, latency, samples } = await measured;
+    assert.equal(messages, 2, "what came within the window");
+    assert.equal(failures, 1);
+    assert.equal(decodeFromCompressedBase64(latency).totalCount, 3, "what was meant for the window, and came");
+    assert.ok(samples.length >= 2 && samples.every(({ pssBytes }) => pssBytes > 0));
+  },
+);

@@ -261,6 +261,29 @@ for (const [how, signal] of [
   });
 }
 
+for (const how of ["garbage", "closed_pipe"]) {
+  test(`${how}: whoever tampers with the pipes loses its scheduler, not the main process`, {
+    skip: isWindows,
+  }, async () => {
+    await withProcesses(
+      {},
+      async ({ run, reports }) => {
+        await run(async () => {
+          const { pid } = await startFaulty(1);
+          const ref = monitor(pid);
+          send(pid, how);
+          const down = (await receive()) as DownMessage;
+          assert.deepEqual([down.ref, down.reason], [ref, "scheduler_down"]);
+          await startFaulty(1);
+        });
+        const down = reports.find((report): report is ThreadReport => report.tag === "thread_down");
+        assert.match(down?.reason ?? "", /^its pipe to the main process is broken: |EBADF/);
+      },
+      faultsApp,
+    );
+  });
+}
+
 test("process.exit in a callback is told as on a thread", { skip: isWindows }, async () => {
   await withProcesses(
     {},

@@ -8,9 +8,14 @@ export const Room = channel({
     shout: (payload, socket) => {
       socket.broadcast("shout", payload);
     },
+    crash: () => {
+      throw new Error("asked to");
+    },
   },
 });
 
 export const UserSocket = socket({ connect: () => ok(), channels: { "room:*": Room } });
 
-export default application({ sockets: { "/socket": UserSocket } });
+export default application({
+  sockets: { "/socket": UserSocket, "/compressed": { socket: UserSocket, websocket: { compress: true } } },
+});

@@ -1,4 +1,5 @@
 /** Processes that end their whole OS process, in the ways that a thread would take all others along. */
+import { closeSync, writeSync } from "node:fs";
 import { application } from "joist";
 import type { Pid } from "../../../src/core/pid.js";
 import { processFunction, receive, register, self, send } from "../../../src/runtime/process.js";
@@ -8,15 +9,14 @@ function raise(signal: NodeJS.Signals): void {
   for (;;); // until it takes effect
 }
 
-/** By name. `holding` is memory that V8 has to keep. */
+/** By name. */
 const faults: Readonly<Record<string, () => void>> = {
   abort: () => raise("SIGABRT"), // `process.abort` is not for threads
   segfault: () => raise("SIGSEGV"),
   sigkill: () => raise("SIGKILL"),
-  growing_map: () => {
-    const holding = new Map<number, number>();
-    for (let i = 0; ; i++) holding.set(i, i);
-  },
+  // The numbers of its pipes are no secret.
+  garbage: () => writeSync(3, Buffer.from([1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 7])), // a question that is none
+  closed_pipe: () => closeSync(3),
   exit: () => process.exit(7),
   loop: () => {
     for (;;);
