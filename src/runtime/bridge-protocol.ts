@@ -10,6 +10,6 @@ export interface BridgeStart {
 }
 
 export type BridgeNews =
-  | { readonly tag: "vitals"; readonly vitals: Vitals; readonly memory: HostMemory }
+  | { readonly tag: "vitals"; readonly vitals: Vitals; readonly memory: Omit<HostMemory, "told"> }
   /** The scheduler thread has ended, and so does the process. */
   | { readonly tag: "ended"; readonly reason: string };

@@ -42,6 +42,8 @@ export interface HostMemory {
   readonly rssBytes: number;
   /** Of that, heap and buffers that are not the scheduler's. */
   readonly ownBytes: number;
+  /** How often it has told of itself: what is known of it is new if this is. */
+  readonly told: number;
 }
 
 export interface HostSetup {

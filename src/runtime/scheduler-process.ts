@@ -37,7 +37,7 @@ export class SchedulerProcess implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
   readonly started: Promise<unknown>;
-  memory: HostMemory = { rssBytes: 0, ownBytes: 0 };
+  memory: HostMemory = { rssBytes: 0, ownBytes: 0, told: 0 };
   vitals: Vitals = NO_VITALS;
   pulse: Pid | null = null;
 
@@ -151,7 +151,7 @@ export class SchedulerProcess implements SchedulerHost {
         if (news.tag === "ended") this.#fault = news.reason;
         else {
           this.vitals = news.vitals;
-          this.memory = news.memory;
+          this.memory = { ...news.memory, told: this.memory.told + 1 };
         }
       });
       const gone = async (ending: string): Promise<void> => {

@@ -1,6 +1,9 @@
 /**
  * The watchdog's judgement of schedulers in OS processes of their own. Each has memory of its own, so what it has grown by is known
  * and nobody else's; only `maxRssBytes` is for all of them and the main process together.
+ *
+ * Silence is counted in what was told: that a busy machine lets a process tell nothing for a while says nothing of its scheduler. One
+ * that tells nothing for long is stuck as a whole.
  */
 import type { HostMemory } from "./host.js";
 import type { Vitals } from "./vitals.js";
@@ -20,13 +23,22 @@ export interface SeenProcess {
   readonly memory: HostMemory;
 }
 
+/** The least that counts as a process that stands still, in milliseconds without a word. */
+const UNHEARD_MS = 5000;
+
+interface WatchedProcess extends Watched {
+  readonly told: number;
+  /** Looks since it last told anything. */
+  readonly unheardLooks: number;
+}
+
 /** Same memory, look and limits, same verdicts. Memory that is shared between them counts for each: pages of Node.js itself. */
 export function judgeProcesses(
   memory: Memory,
   { mainRssBytes, leaving, processes }: ProcessesLook,
   limits: WatchdogLimits,
 ): readonly [Memory, readonly Verdict[]] {
-  const next = new Map<number, Watched>();
+  const next = new Map<number, WatchedProcess>();
   const verdicts: Verdict[] = [];
   const ownLimits = { ...limits, maxRssBytes: Number.POSITIVE_INFINITY };
   let rssBytes = mainRssBytes;
@@ -35,9 +47,21 @@ export function judgeProcesses(
     const { rssBytes: rss, ownBytes: mainBytes } = seen.memory;
     rssBytes += rss;
     if (largest === undefined || rss > largest[1]) largest = [thread, rss];
+    const before = memory.get(thread) as WatchedProcess | undefined; // what is remembered was made below
+    if (before?.told === seen.memory.told) {
+      const unheardLooks = before.unheardLooks + 1;
+      next.set(thread, { ...before, unheardLooks });
+      const blockedMs = unheardLooks * limits.watchdogIntervalMs;
+      if (limits.maxBlockMs === 0 || blockedMs < Math.max(limits.maxBlockMs, UNHEARD_MS)) continue;
+      const reason = `nothing was heard of its OS process for ${blockedMs} ms`;
+      verdicts.push({ thread, cause: "stuck", reason, blockedMs, heapBytes: seen.vitals.heapBytes });
+      continue;
+    }
     const look = { rssBytes: rss, mainBytes, leaving: 0, threads: new Map([[thread, seen.vitals]]) };
     const [watched, found] = judge(memory, look, ownLimits);
-    for (const entry of watched) next.set(...entry);
+    for (const entry of watched.values()) {
+      next.set(thread, { ...entry, told: seen.memory.told, unheardLooks: 0 });
+    }
     verdicts.push(...found);
   }
   const fairShare = limits.maxRssBytes / (2 * (processes.size + 1));

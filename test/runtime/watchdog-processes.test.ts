@@ -16,18 +16,18 @@ const limits: WatchdogLimits = {
 interface Seen {
   readonly main?: number;
   readonly leaving?: number;
-  /** Of each process, from 1 on: its beat, MiB of its heap, MiB resident. */
-  readonly processes: readonly (readonly [beat: number, heap: number, rss: number])[];
+  /** Of each process, from 1 on: its beat, MiB of its heap, MiB resident; how often it has told of itself, by default at each look. */
+  readonly processes: readonly (readonly [beat: number, heap: number, rss: number, told?: number])[];
 }
 
 /** What each look brings, in short. */
 function verdicts(looks: readonly Seen[]): string[][] {
   let memory: Memory = new Map();
-  return looks.map(({ main = 50, leaving = 0, processes }) => {
-    const seen = processes.map(([beat, heap, rss], index): [number, SeenProcess] => {
-      const last = { pid: makePid(index + 1, 1, index + 1), label: "worker" };
+  return looks.map(({ main = 50, leaving = 0, processes }, index) => {
+    const seen = processes.map(([beat, heap, rss, told = index], at): [number, SeenProcess] => {
+      const last = { pid: makePid(at + 1, 1, at + 1), label: "worker" };
       const vitals = { beat, heapBytes: heap * MIB, isFull: false, isRunning: true, last };
-      return [index + 1, { vitals, memory: { rssBytes: rss * MIB, ownBytes: 10 * MIB } }];
+      return [at + 1, { vitals, memory: { rssBytes: rss * MIB, ownBytes: 10 * MIB, told } }];
     });
     const look = { mainRssBytes: main * MIB, leaving, processes: new Map(seen) };
     const [next, found] = judgeProcesses(memory, look, limits);
@@ -43,7 +43,13 @@ test("two that grow in silence at the same time are both found, each by its own 
   assert.deepEqual(verdicts(looks), [[], [], [], ["1 swollen 110"], ["3 swollen 120"]]);
 });
 
-test("one that says nothing for maxBlockMs is stuck, whether its process is or only its thread", () => {
+test("a process that tells nothing is not counted for its scheduler, and is stuck itself after 5 s", () => {
+  const looks: Seen[] = Array.from({ length: 101 }, () => ({ processes: [[7, 10, 60, 1]] }));
+  assert.deepEqual(verdicts(looks.slice(0, 100)).flat(), []);
+  assert.deepEqual(verdicts(looks).flat(), ["1 stuck 10"]);
+});
+
+test("one that is told not to beat for maxBlockMs is stuck", () => {
   const looks: Seen[] = Array.from({ length: 11 }, (_, i) => ({ processes: [[7, 10, 60], [i, 10, 60]] })); // biome-ignore format: a table
   assert.deepEqual(verdicts(looks).flat(), ["1 stuck 10"]);
 });
