@@ -10,6 +10,7 @@ export type { Codec } from "./channels/codec.js";
 export { type CustomSerializer, type SerializerOptions, serializer } from "./channels/custom-serializer.js";
 export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
 export type { FilterParameters } from "./channels/filter-parameters.js";
+export type { ChannelLimits, SocketLimits } from "./channels/limits.js";
 export type { LogLevel } from "./channels/log.js";
 export type { Encoded, Head, Json, Message } from "./channels/protocol.js";
 export {
@@ -39,6 +40,7 @@ export {
   type TokenSignOptions,
   type TokenVerifyOptions,
 } from "./channels/token.js";
+export type { RateLimit } from "./channels/token-bucket.js";
 export type { ConnectInfo, Refusal } from "./channels/transport.js";
 export {
   type ChannelRoute,
@@ -176,6 +178,7 @@ export {
   send,
   sendAfter,
   setLabel,
+  setMaxMailbox,
   spawn,
   spawnLink,
   spawnMonitor,
@@ -187,6 +190,7 @@ export {
   whereis,
 } from "./runtime/process.js";
 export {
+  type BlackBoxReport,
   type CrashReport,
   type LeftOutReport,
   type LogReport,

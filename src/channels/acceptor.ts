@@ -12,10 +12,9 @@ import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "
 import { type Route, resolveRoutes } from "./route.js";
 import type { Serializer } from "./serializer.js";
 import { sharedNowMs } from "./telemetry.js";
+import type { Throttle } from "./throttle.js";
 import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 
-/** Milliseconds `connect` may take; then the client is refused with 503 and its process killed. */
-export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** While every scheduler thread is being replaced, milliseconds between two tries to start that process. */
 const RETRY_MS = 50;
 
@@ -25,9 +24,9 @@ export interface AcceptorSetup {
   readonly transport: string;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly throttle: Throttle;
   /** @defaultValue versions 1 and 2, as Phoenix has it */
   readonly serializers?: readonly SerializerChoice[];
-  readonly connectTimeoutMs?: number;
 }
 
 export class SocketAcceptor implements Acceptor {
@@ -42,7 +41,7 @@ export class SocketAcceptor implements Acceptor {
   connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
     if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
-    const { manifest, transport } = this.#setup;
+    const { manifest, transport, throttle } = this.#setup;
     const { params, info } = request;
     const { filter } = manifest;
     const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
@@ -72,8 +71,9 @@ export class SocketAcceptor implements Acceptor {
       );
       const timer = setTimeout(() => {
         if (asked !== null) port.exit(asked, "kill");
+        throttle.hit("refused.connect_timeout", { transport, id: null, topic: null });
         decide({ tag: "unavailable" });
-      }, this.#setup.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      }, manifest.connectTimeoutMs);
       ask();
     });
   }
@@ -82,8 +82,8 @@ export class SocketAcceptor implements Acceptor {
     const answer = message as ConnectAnswer; // the process just started is the only one that knows the port
     if (answer[0] === "refused") return { tag: "refused", refusal: answer[1] };
     const [, id, assigns] = answer;
-    const { manifest, topics, openPort } = this.#setup;
-    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort };
+    const { manifest, topics, openPort, throttle } = this.#setup;
+    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort, throttle };
     return { tag: "accepted", open: (transport) => new Connection(setup, transport) };
   }
 }

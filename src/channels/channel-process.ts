@@ -74,7 +74,9 @@ export function bootChannel(definition: Channel, request: JoinRequest): Promise<
     }
     if (!(result instanceof Ok)) throw badReturn("join", result, "ok(response?), error(reason)");
     const reply = answer("ok", orEmpty(result.value));
-    const process = new ChannelProcess(told, options, socket, serializer, request.route, monitor(request.route));
+    const { limits } = definition;
+    const tellAfter = Math.ceil(limits.maxUnhandled / 4); // what is kept back must not matter to the route
+    const process = new ChannelProcess(told, options, socket, serializer, request, tellAfter, monitor(request.route));
     if (intercept.length > 0) subscribe(topic, { events: intercept });
     Socket.setJoined(socket);
     tell(["joined", reply]);
@@ -109,13 +111,19 @@ class ChannelProcess implements SystemTarget {
   readonly #serializer: Serializer;
   readonly #route: Pid;
   readonly #routeMonitor: Ref;
+  readonly #tellAfter: number;
+  readonly #tellAfterBytes: number;
+  /** Messages of the client that were handled, and their bytes, since the route was told. */
+  #handled = 0;
+  #handledBytes = 0;
 
   constructor(
     told: ChannelTold,
     options: Options,
     socket: Socket,
     serializer: Serializer,
-    route: Pid,
+    { route, tellAfterBytes }: JoinRequest,
+    tellAfter: number,
     routeMonitor: Ref,
   ) {
     this.#told = told;
@@ -124,13 +132,24 @@ class ChannelProcess implements SystemTarget {
     this.#serializer = serializer;
     this.#route = route;
     this.#routeMonitor = routeMonitor;
+    this.#tellAfter = tellAfter;
+    this.#tellAfterBytes = tellAfterBytes;
   }
 
   /** A frame of the client. */
   data(raw: Encoded, arrivedMs: number): void | PromiseLike<void> {
+    this.#handledBytes += raw.length;
+    if (++this.#handled >= this.#tellAfter || this.#handledBytes >= this.#tellAfterBytes) this.#tellHandled();
     return this.debug === null
       ? this.#frame(raw, arrivedMs)
       : watched(this, raw, raw, () => this.#frame(raw, arrivedMs));
+  }
+
+  /** There is room for more; see `Join.forward`. */
+  #tellHandled(): void {
+    this.#tell(["handled", this.#handled, this.#handledBytes]);
+    this.#handled = 0;
+    this.#handledBytes = 0;
   }
 
   get timesData(): boolean {
@@ -195,6 +214,13 @@ class ChannelProcess implements SystemTarget {
   state(): ChannelState {
     const { topic, joinRef, id, transport, assigns } = this.#socket;
     return { topic, joinRef, id, transport, assigns };
+  }
+
+  /** A frame of the client, or what else it gets, with secrets filtered out as in the log. */
+  showMessage(message: unknown): unknown {
+    if (typeof message !== "string" && !(message instanceof Uint8Array)) return this.#told.filtered(message);
+    const { event, ref, payload } = this.#serializer.decode(message);
+    return { event, ref, payload: this.#told.filtered(payload) };
   }
 
   /** Takes the assigns. */

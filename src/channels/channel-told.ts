@@ -93,7 +93,12 @@ export class ChannelTold {
     return { pid: self(), topic, joinRef, transport, socket };
   }
 
+  /** What of a value people may see. */
+  filtered(value: unknown): unknown {
+    return filterParameters(value, this.#filter);
+  }
+
   #shown(params: unknown): { readonly params: unknown } {
-    return { params: filterParameters(params, this.#filter) };
+    return { params: this.filtered(params) };
   }
 }

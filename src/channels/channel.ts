@@ -21,6 +21,7 @@ import type { From } from "../core/messages.js";
 import type { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
 import type { Behaviour, Definition } from "../runtime/process.js";
 import { bootChannel } from "./channel-process.js";
+import { type ChannelLimits, type ChannelRates, resolveChannelLimits } from "./limits.js";
 import { checkLogLevel, type LogLevel } from "./log.js";
 import type { Status } from "./protocol.js";
 import type { JoinRequest } from "./requests.js";
@@ -79,17 +80,21 @@ export interface ChannelOptions<A extends object> {
   readonly logJoin?: LogLevel;
   /** Level at which the client's events are logged, likewise. Phoenix's `log_handle_in`. @defaultValue `"debug"` */
   readonly logHandleIn?: LogLevel;
+  /** How much its client may send it. */
+  readonly limits?: ChannelLimits;
 }
 
 export class Channel implements Definition<readonly [JoinRequest]> {
   readonly kind = "channel";
   // Erased: the process runs any channel alike, and the types have done their work where the channel was written.
   readonly options: ChannelOptions<Record<string, unknown>>;
+  readonly limits: ChannelRates;
 
   constructor(options: ChannelOptions<Record<string, unknown>>) {
     checkLogLevel("logJoin", options.logJoin ?? false);
     checkLogLevel("logHandleIn", options.logHandleIn ?? false);
     this.options = options;
+    this.limits = resolveChannelLimits(options.limits ?? {});
   }
 
   /** The broadcast events it takes in hand. */
@@ -105,7 +110,7 @@ export class Channel implements Definition<readonly [JoinRequest]> {
 /**
  * Defines a channel; `A` is the type of its assigns.
  *
- * @throws RuntimeError `badOption` for a level that is none.
+ * @throws RuntimeError `badOption` for a level that is none, or a limit out of range.
  */
 export function channel<A extends object = Record<string, unknown>>(options: ChannelOptions<A>): Channel {
   return new Channel(options as unknown as ChannelOptions<Record<string, unknown>>); // see Channel.options

@@ -10,12 +10,15 @@ import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
+import { ConnectionLimits } from "./connection-limits.js";
 import type { FilterParameters } from "./filter-parameters.js";
 import { Join } from "./join.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
 import type { RouteManifest, SocketManifest } from "./requests.js";
 import { findRoute, type Route } from "./route.js";
 import type { Serializer } from "./serializer.js";
+import type { Throttle } from "./throttle.js";
+import { Verdict } from "./token-bucket.js";
 import { type ConnectionDriver, SharedMessage, type Transport } from "./transport.js";
 
 /** Frames of the client kept for one topic while its join is not decided; one more closes the connection with 1008. */
@@ -38,6 +41,7 @@ export interface ConnectionSetup {
   readonly assigns: Readonly<Record<string, unknown>>;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly throttle: Throttle;
 }
 
 export class Connection implements PortHandler, ConnectionDriver, Subscriber {
@@ -47,6 +51,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   readonly assigns: Readonly<Record<string, unknown>>;
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
+  readonly limits: ConnectionLimits;
   /**
    * The channel that was started last. The channels of a connection run on one thread: their answers come in the order of
    * their joins, and a thread's death meets few clients as a whole instead of many in part.
@@ -67,6 +72,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     this.assigns = setup.assigns;
     this.topics = setup.topics;
     this.openPort = setup.openPort;
+    this.limits = new ConnectionLimits(setup.manifest.limits, setup.throttle, transport, setup.id);
     this.#manifest = setup.manifest;
     this.#routes = setup.routes;
     this.#port = setup.openPort(this, `connection ${setup.id ?? ""}`.trimEnd());
@@ -76,6 +82,11 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   /** What of the client's messages is kept out of the log. */
   get joinTimeoutMs(): number {
     return this.#manifest.joinTimeoutMs;
+  }
+
+  /** What its channels may keep to themselves of what they have handled: together, not enough to matter to the limit. */
+  get tellAfterBytes(): number {
+    return Math.ceil(this.#manifest.limits.maxUnhandledBytes / (4 * this.#manifest.maxChannels));
   }
 
   get filter(): FilterParameters {
@@ -92,6 +103,17 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (!this.#port.isOpen) return; // it is closing
     const head = this.serializer.readHead(frame);
     if (head === undefined) return this.malformed();
+    const verdict = this.limits.onMessage();
+    if (verdict === Verdict.pass || this.#mayPass(head)) this.#take(head, frame);
+    else this.#refuse(verdict, head);
+  }
+
+  /** Of a message that goes through although it is one too many: a leave makes things better, and each join has but one. */
+  #mayPass(head: Head): boolean {
+    return head.event === ControlEvent.leave && typeof head.topic === "string" && this.#joins.has(head.topic);
+  }
+
+  #take(head: Head, frame: Encoded): void {
     if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
     const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
     if (join?.state === "joining") return this.#hold(join.held, frame);
@@ -102,7 +124,21 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (join === undefined) return this.#unmatched(head, frame);
     // A message of an earlier join of this topic: its channel is gone, and so is whoever waits for an answer.
     if (head.joinRef !== null && !sameRef(head.joinRef, join.joinRef)) return;
-    join.forward(frame);
+    const verdict =
+      join.limits === null || this.#mayPass(head) ? Verdict.pass : join.limits.onMessage(head, this.limits);
+    if (verdict === Verdict.pass) join.forward(frame);
+    else this.#refuse(verdict, head);
+  }
+
+  /** More than the client may: it is told so, if it wants an answer; in the end its connection is closed. */
+  #refuse(verdict: number, head: Head): void {
+    if (verdict === Verdict.close) this.#close(1008, CLOSED, "rate_limited");
+    else if (head.ref !== null) this.#reply(head.joinRef, head, "error", { reason: "rate_limited" });
+  }
+
+  #again(frame: Encoded): void {
+    const head = this.#port.isOpen ? this.serializer.readHead(frame) : undefined;
+    if (head !== undefined) this.#take(head, frame);
   }
 
   get channels(): readonly Pid[] {
@@ -114,6 +150,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (this.id !== null) this.topics.remove(this.id, this);
     for (const join of this.#joins.values()) join.closed(reason);
     this.#joins.clear();
+    this.limits.closed();
     this.#port.close(reason);
   }
 
@@ -175,10 +212,10 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   /** The join is decided: what came in meanwhile is handled as if it came now. */
   decided(join: Join): void {
-    for (const frame of join.held.splice(0)) this.receive(frame);
+    for (const frame of join.held.splice(0)) this.#again(frame);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { frame } of waiting) this.receive(frame);
+    for (const { frame } of waiting) this.#again(frame);
   }
 
   left(join: Join): void {
@@ -223,8 +260,12 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   #hold<T>(held: T[], item: T): void {
-    if (held.length < MAX_HELD_FRAMES) held.push(item);
-    else this.#close(1008, CLOSED, "too many messages before the join was answered");
+    if (held.length < MAX_HELD_FRAMES) {
+      held.push(item);
+      return;
+    }
+    this.limits.hit("closed.held");
+    this.#close(1008, CLOSED, "too many messages before the join was answered");
   }
 
   #onPhoenix(head: Head, frame: Encoded): void {
@@ -252,9 +293,12 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   #join(head: Head, frame: Encoded, current: Join | null): void {
     const route = findRoute(this.#routes, head.topic);
     if (route === undefined) return this.#reply(null, head, "error", { reason: "unmatched topic" });
+    const verdict = this.limits.onJoin();
+    if (verdict !== Verdict.pass) return this.#refuse(verdict, head);
     if (current === null && this.#joins.size >= this.#manifest.maxChannels) {
       // Refused joins don't count, so it takes those that are not decided yet to know.
       if ([...this.#joins.values()].some(({ state }) => state === "joining")) return this.#wait(head, frame);
+      this.limits.hit("refused.max_channels");
       return this.#reply(head.joinRef, head, "error", { reason: "too many channels joined" });
     }
     current?.replace();

@@ -20,6 +20,7 @@ import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
+import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
 import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
@@ -40,6 +41,8 @@ export class Join implements PortHandler, Subscriber {
   state: "joining" | "joined" | "ended" = "joining";
   /** The join it takes the place of; that one's `phx_close` follows our reply. */
   readonly replaces: Join | null;
+  /** How much may come for the channel; `null`: it has no limit of its own. */
+  readonly limits: ChannelBuckets | null;
 
   readonly #connection: Connection;
   readonly #route: RouteManifest;
@@ -48,6 +51,10 @@ export class Join implements PortHandler, Subscriber {
   #replaced = false;
   #broadcasts: SharedMessage[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** What the channel was given and has not handled, as far as it has told. */
+  #unhandled = 0;
+  #unhandledBytes = 0;
+  #overflows = false;
 
   constructor(
     connection: Connection,
@@ -63,6 +70,7 @@ export class Join implements PortHandler, Subscriber {
     this.joinRef = joinRef;
     this.ref = ref;
     this.replaces = replaces;
+    this.limits = ChannelBuckets.of(route.limits);
     this.#port = connection.openPort(this, `join ${topic}`);
     connection.topics.add(topic, this);
   }
@@ -85,6 +93,7 @@ export class Join implements PortHandler, Subscriber {
       assigns: { ...assigns, ...this.#route.assigns },
       sentMs: sharedNowMs(),
       filter,
+      tellAfterBytes: this.#connection.tellAfterBytes,
     } satisfies JoinRequest;
     const { beside } = this.#connection;
     const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`, beside);
@@ -99,12 +108,30 @@ export class Join implements PortHandler, Subscriber {
   readonly #late = (): void => {
     if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
     this.#port.exit(this.#channel, "kill");
+    this.#connection.limits.hit("refused.join_timeout", this.topic);
     this.#refuse({ reason: "join timeout" });
   };
 
   /** Passes a frame of the client on to the channel. */
   forward(frame: Encoded): void {
-    if (this.#channel !== null) this.#port.sendData(this.#channel, frame);
+    if (this.#channel === null) return;
+    this.#port.sendData(this.#channel, frame);
+    const { limits } = this.#connection;
+    this.#unhandledBytes += frame.length;
+    limits.given(frame.length);
+    if (++this.#unhandled <= this.#route.limits.maxUnhandled || this.#overflows) return;
+    this.#overflows = true;
+    limits.overflows(true);
+  }
+
+  #handled(count: number, bytes: number): void {
+    const { limits } = this.#connection;
+    this.#unhandled -= count;
+    this.#unhandledBytes -= bytes;
+    const isOver = this.#overflows && this.#unhandled <= this.#route.limits.maxUnhandled / 2;
+    if (isOver) this.#overflows = false;
+    if (isOver) limits.overflows(false);
+    limits.handled(bytes);
   }
 
   /** Another join of this topic comes: this one's channel must go, and is heard no more. */
@@ -151,6 +178,8 @@ export class Join implements PortHandler, Subscriber {
         return this.#refuse(told[1]);
       case "close":
         return this.#end(ControlEvent.close, {});
+      case "handled":
+        return this.#handled(told[1], told[2]);
       case "drain":
         return this.#connection.drain();
       case "malformed":
@@ -208,6 +237,7 @@ export class Join implements PortHandler, Subscriber {
   }
 
   #down(): void {
+    this.#handled(this.#unhandled, this.#unhandledBytes); // what it has not, nobody will
     if (this.state === "joining" && !this.#replaced) this.#refuse({ reason: "join crashed" });
     else if (!this.#replaced) this.#end(ControlEvent.error, { reason: "channel_crash" });
     this.#port.close("normal");

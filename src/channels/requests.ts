@@ -1,6 +1,7 @@
 /** What connections and channels tell each other, as plain data: the shapes of their messages across threads. */
 import type { Pid } from "../core/pid.js";
 import type { FilterParameters } from "./filter-parameters.js";
+import type { ChannelRates, ConnectionRates } from "./limits.js";
 import type { Encoded } from "./protocol.js";
 import type { Refusal } from "./transport.js";
 
@@ -22,6 +23,8 @@ export interface JoinRequest {
   readonly sentMs: number;
   /** What of the client's messages is kept out of the log. */
   readonly filter: FilterParameters;
+  /** Bytes it may have handled and not told its route of. */
+  readonly tellAfterBytes: number;
 }
 
 /** From a channel to its route. What is for the client's eyes travels as data, in the same stream. */
@@ -30,6 +33,8 @@ export type RouteMessage =
   | readonly ["refused", reply: Encoded]
   /** It ends as intended: `phx_close`. */
   | readonly ["close"]
+  /** So many messages of the client, of so many bytes, are handled. Told now and then: the client is slowed down by it. */
+  | readonly ["handled", count: number, bytes: number]
   /** It was told to drain: its whole connection closes. */
   | readonly ["drain"]
   /** A frame that only looked well from its head. */
@@ -62,6 +67,7 @@ export interface RouteManifest {
   readonly intercept: readonly string[];
   /** Merged over what `connect` assigned. */
   readonly assigns: Readonly<Record<string, unknown>>;
+  readonly limits: ChannelRates;
 }
 
 /** A socket as the I/O thread knows it. */
@@ -70,6 +76,8 @@ export interface SocketManifest {
   readonly routes: readonly RouteManifest[];
   readonly maxChannels: number;
   readonly joinTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly limits: ConnectionRates;
   /** Of its application. */
   readonly filter: FilterParameters;
 }

@@ -42,6 +42,16 @@ export interface DrainMetadata {
   readonly intervalMs: number;
 }
 
+/** A limit slowed a client down, refused what it sent or closed it, on the I/O thread. */
+export interface LimitMetadata {
+  /** As in `app.counts()`: docs/channels/limits.md lists them. */
+  readonly code: string;
+  readonly transport: string;
+  /** The socket's id. */
+  readonly id: string | null;
+  readonly topic: string | null;
+}
+
 interface ChannelMetadata {
   readonly pid: Pid;
   readonly topic: string;
@@ -94,6 +104,7 @@ export interface BroadcastMetadata {
 export interface TelemetryMetadata {
   "joist.socket.connect": ConnectMetadata;
   "joist.socket.drain": DrainMetadata;
+  "joist.socket.limit": LimitMetadata;
   "joist.channel.join": JoinMetadata;
   "joist.channel.handle_in": HandleInMetadata;
   "joist.channel.handle_out": EventMetadata;
@@ -149,6 +160,7 @@ export const telemetryFields: { readonly [N in TelemetryName]: Fields<N> } = {
     metadata: ["pid", "userSocket", "transport", "vsn", "params", "connectInfo", "result"],
   },
   "joist.socket.drain": { measurements: ["count", "total", "index", "rounds"], metadata: ["intervalMs"] },
+  "joist.socket.limit": { measurements: [], metadata: ["code", "transport", "id", "topic"] },
   "joist.channel.join": { measurements: ["queueMs"], metadata: [...ofChannel, "params", "result"] },
   "joist.channel.handle_in": {
     measurements: ["queueMs"],
@@ -233,6 +245,7 @@ export class Span<N extends TelemetryName> {
 export const spans: {
   readonly connect: Span<"joist.socket.connect">;
   readonly drain: Span<"joist.socket.drain">;
+  readonly limit: Span<"joist.socket.limit">;
   readonly join: Span<"joist.channel.join">;
   readonly handleIn: Span<"joist.channel.handle_in">;
   readonly handleOut: Span<"joist.channel.handle_out">;
@@ -243,6 +256,7 @@ export const spans: {
 } = {
   connect: new Span("joist.socket.connect"),
   drain: new Span("joist.socket.drain"),
+  limit: new Span("joist.socket.limit"),
   join: new Span("joist.channel.join"),
   handleIn: new Span("joist.channel.handle_in"),
   handleOut: new Span("joist.channel.handle_out"),

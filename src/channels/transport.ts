@@ -27,6 +27,9 @@ export interface Transport {
   sendShared(shared: SharedMessage): void;
   /** Closes the connection with a WebSocket close code. */
   close(code: number, reason: string): void;
+  /** Takes nothing more from the client for now, so that it has to wait. What was read already may still come. */
+  pause(): void;
+  resume(): void;
 }
 
 /** What a transport tells its connection. */

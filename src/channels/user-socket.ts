@@ -17,6 +17,7 @@ import { Failure, Ok, ok } from "../otp/results.js";
 import { type Behaviour, type Definition, keyOf, parent, type ReportLevel, self, send } from "../runtime/process.js";
 import type { Channel, MaybePromise } from "./channel.js";
 import { type FilterParameters, filterParameters } from "./filter-parameters.js";
+import { resolveSocketLimits, type SocketLimits } from "./limits.js";
 import { checkLogLevel, durationText, heardLevel, type LogLevel, log } from "./log.js";
 import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
 import { resolveRoutes } from "./route.js";
@@ -26,6 +27,8 @@ import type { ConnectInfo, Refusal } from "./transport.js";
 /** Channels a client may have joined over one connection, as in Phoenix. */
 export const DEFAULT_MAX_CHANNELS = 100;
 
+/** Milliseconds `connect` may take. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** Milliseconds a `join` may take. */
 export const DEFAULT_JOIN_TIMEOUT_MS = 30_000;
 /** The longest delay Node.js timers take. */
@@ -73,6 +76,10 @@ export interface SocketOptions {
    * gives up after 10 s by itself. @defaultValue 30000
    */
   readonly joinTimeoutMs?: number;
+  /** Milliseconds `connect` may take; then its process is killed, and the client gets HTTP 503. @defaultValue 10000 */
+  readonly connectTimeoutMs?: number;
+  /** How much a client may send over one connection. */
+  readonly limits?: SocketLimits;
 }
 
 export class UserSocket implements Definition<readonly [ConnectCall]> {
@@ -125,13 +132,22 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
   describe(keyOf: (definition: Definition) => string, filter: FilterParameters): SocketManifest {
     const routes = resolveRoutes(Object.entries(this.options.channels)).map(({ pattern, target }) => {
       const { channel, assigns = {} } = "channel" in target ? target : { channel: target };
-      return { pattern, channel: keyOf(channel as Definition), intercept: channel.intercept, assigns };
+      return {
+        pattern,
+        channel: keyOf(channel as Definition),
+        intercept: channel.intercept,
+        assigns,
+        limits: channel.limits,
+      };
     });
     const maxChannels = this.options.maxChannels ?? DEFAULT_MAX_CHANNELS;
     checkInteger("maxChannels", maxChannels, 1, Number.MAX_SAFE_INTEGER);
     const joinTimeoutMs = this.options.joinTimeoutMs ?? DEFAULT_JOIN_TIMEOUT_MS;
     checkInteger("joinTimeoutMs", joinTimeoutMs, 1, MAX_DELAY_MS);
-    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, filter };
+    const connectTimeoutMs = this.options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    checkInteger("connectTimeoutMs", connectTimeoutMs, 1, MAX_DELAY_MS);
+    const limits = resolveSocketLimits(this.options.limits ?? {}, maxChannels);
+    return { socket: keyOf(this as Definition), routes, maxChannels, joinTimeoutMs, connectTimeoutMs, limits, filter };
   }
 }
 

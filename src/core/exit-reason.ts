@@ -10,7 +10,8 @@ import { toJson } from "./json.js";
 /**
  * - `"normal"`, `"shutdown"`, `["shutdown", term]`: a normal end, nobody is alarmed.
  * - `"kill"` as a signal cannot be trapped; what others see then is `"killed"`.
- * - `"noproc"`: there was no such process. `"scheduler_down"`: the thread it ran on is gone.
+ * - `"noproc"`: there was no such process. `"scheduler_down"`: the thread it ran on is gone; `["scheduler_down", cause]`:
+ *   and this process was what it died of.
  * - an {@link ErrorReason}: something was thrown. Anything else: what the process gave to `exit`.
  */
 export type ExitReason = unknown;

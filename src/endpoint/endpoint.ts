@@ -9,6 +9,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
+import { Throttle } from "../channels/throttle.js";
+import type { Counts } from "../core/counts.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -18,6 +20,7 @@ import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transp
 import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
+import { Admission, type ConnectionLimitOptions } from "./admission.js";
 import type { MountManifest } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 import { type DrainerOptions, drain } from "./drainer.js";
@@ -38,6 +41,9 @@ export interface EndpointSetup {
   readonly openPort: (handler: PortHandler, label: string) => Port;
   /** The host its visitors know it by; see `checkOrigin`. */
   readonly host: string;
+  /** What its limits have done, by code. */
+  readonly counts: Counts;
+  readonly connectionLimits: Required<ConnectionLimitOptions>;
 }
 
 interface Mounted {
@@ -50,6 +56,8 @@ interface Mounted {
   readonly websockets: WebSocketMount;
 }
 
+/** What a client that comes at a bad time is told. */
+const RETRY_AFTER_SECONDS = 5;
 /** Milliseconds that requests in progress and silent connections have to end when the endpoint stops. */
 const HTTP_CLOSE_WAIT_MS = 1000;
 
@@ -58,6 +66,7 @@ export class Endpoint {
   readonly #longPolls: readonly LongPollRoute[];
   readonly #host: string;
   readonly #openPort: (handler: PortHandler, label: string) => Port;
+  readonly #admission: Admission;
   #server: Server | null = null;
   #ownsServer = false;
   #stopping = false;
@@ -67,27 +76,31 @@ export class Endpoint {
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
-  constructor({ mounts, topics, openPort, host }: EndpointSetup) {
+  constructor({ mounts, topics, openPort, host, counts, connectionLimits }: EndpointSetup) {
     this.#host = host;
+    const admission = new Admission(connectionLimits, counts);
+    this.#admission = admission;
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
+    const throttle = new Throttle(afterTurn, counts);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
+      const accepting = { manifest: socket, transport: "websocket", topics, openPort, throttle, ...chosen };
       return {
         ...{ authToken, connectInfo, subprotocols: websocket.subprotocols },
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
-        acceptor: new SocketAcceptor({ manifest: socket, transport: "websocket", topics, openPort, ...chosen }),
-        websockets: new WebSocketMount(websocket, afterTurn),
+        acceptor: new SocketAcceptor(accepting),
+        websockets: new WebSocketMount(websocket, afterTurn, counts),
       };
     });
     this.#longPolls = mounts.flatMap((manifest) => {
       const { longpoll } = manifest;
       const { longpoll: serializers } = manifest.serializers;
-      const setup = { manifest, serializers, topics, openPort, afterTurn, host };
+      const setup = { manifest, serializers, topics, openPort, afterTurn, throttle, admission, host };
       return longpoll === false ? [] : new LongPollRoute({ ...setup, longpoll });
     });
   }
@@ -188,6 +201,10 @@ export class Endpoint {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
       if (this.#stopping) return refuse(socket, 503, STATUS_CODES[503]);
+      const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
+      if (entered === "max_connections") return refuse(socket, 503, entered);
+      if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
+      socket.once("close", entered);
       const params = decodeQuery(query);
       if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
@@ -262,6 +279,7 @@ function refuse(socket: Duplex, status: number, body = ""): void {
   // The server's sockets may be half open: without this, a client that never closes its side would stay.
   socket.once("finish", () => socket.destroy());
   const length = Buffer.byteLength(body);
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`;
+  const later = status === 503 || status === 429 ? `retry-after: ${RETRY_AFTER_SECONDS}\r\n` : "";
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nconnection: close\r\n${later}content-length: ${length}\r\n\r\n`;
   socket.end(head + body);
 }

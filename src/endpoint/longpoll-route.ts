@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
+import type { Throttle } from "../channels/throttle.js";
 import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -10,6 +11,7 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
+import type { Admission } from "./admission.js";
 import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
@@ -21,6 +23,8 @@ export interface LongPollRouteSetup {
   readonly topics: Topics;
   readonly openPort: (handler: PortHandler, label: string) => Port;
   readonly afterTurn: (action: () => void) => void;
+  readonly throttle: Throttle;
+  readonly admission: Admission;
   /** The host of the endpoint; see `checkOrigin`. */
   readonly host: string;
 }
@@ -32,16 +36,28 @@ export class LongPollRoute {
   readonly #acceptor: Acceptor;
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
+  readonly #admission: Admission;
 
-  constructor({ manifest, longpoll, serializers, topics, openPort, afterTurn, host }: LongPollRouteSetup) {
+  constructor({
+    manifest,
+    longpoll,
+    serializers,
+    topics,
+    openPort,
+    afterTurn,
+    throttle,
+    admission,
+    host,
+  }: LongPollRouteSetup) {
+    this.#admission = admission;
     this.#pattern = pathPattern(manifest.path, longpoll.path ?? "/longpoll");
     this.#origin = resolveCheckOrigin(longpoll.checkOrigin ?? manifest.checkOrigin);
     const chosen = serializers === null ? {} : { serializers };
     this.#acceptor = new SocketAcceptor({
-      ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort },
+      ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort, throttle },
       ...chosen,
     });
-    this.mount = new LongPollMount(longpoll, afterTurn);
+    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts);
     this.#manifest = manifest;
     this.#publicHost = host;
   }
@@ -67,7 +83,8 @@ export class LongPollRoute {
         });
         return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
       };
-      this.mount.handle({ request, response, token: params.token, connect });
+      const enter = () => this.#admission.enter(request.socket.remoteAddress ?? "");
+      this.mount.handle({ request, response, token: params.token, enter, connect });
     }
     return true;
   }

@@ -5,6 +5,7 @@
 import type { Server } from "node:http";
 import { broadcast, disconnect } from "../channels/socket.js";
 import { checkInteger } from "../core/check-integer.js";
+import { Counts } from "../core/counts.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import type { Destination, Name } from "../core/via.js";
@@ -14,13 +15,14 @@ import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
+import { type ConnectionLimitOptions, resolveConnectionLimits } from "./admission.js";
 import { type ApplicationManifest, ownDefinitions, services } from "./application.js";
 import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
-export interface StartOptions extends RuntimeOptions {
+export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
   /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
   readonly port?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
@@ -60,6 +62,7 @@ export class App {
   readonly #endpoint: Endpoint;
   readonly #offload: OffloadService;
   readonly #applications: Applications;
+  readonly #counts: Counts;
   readonly #shutdownMs: number;
   readonly #drainer: Required<DrainerOptions>;
   #stopping: Promise<void> | null = null;
@@ -69,6 +72,7 @@ export class App {
     this.#endpoint = parts.endpoint;
     this.#applications = parts.applications;
     this.#offload = parts.offload;
+    this.#counts = parts.counts;
     this.#shutdownMs = parts.shutdownMs;
     this.#drainer = parts.drainer;
     this.port = parts.port;
@@ -89,6 +93,14 @@ export class App {
   /** Open connections, long-poll sessions among them. */
   get connections(): number {
     return this.#endpoint.connections;
+  }
+
+  /**
+   * How often each limit has slowed a client down, refused something or closed a connection since the start, by its code:
+   * `{ "refused.rate.connection": 12 }`. docs/channels/limits.md lists them; one that has never struck is not there.
+   */
+  counts(): Readonly<Record<string, number>> {
+    return this.#counts.snapshot();
   }
 
   /**
@@ -167,6 +179,7 @@ interface AppParts {
   readonly endpoint: Endpoint;
   readonly applications: Applications;
   readonly offload: OffloadService;
+  readonly counts: Counts;
   readonly port: number | undefined;
   readonly shutdownMs: number;
   readonly drainer: Required<DrainerOptions>;
@@ -197,6 +210,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
   const drainer = resolveDrainerOptions(options.drainer ?? {});
+  const connectionLimits = resolveConnectionLimits(options);
   const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
   const runtime = await Runtime.start(url, services, options, ownDefinitions);
   const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
@@ -207,15 +221,18 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
     // The application itself before its dependencies.
     const mounts = await loadMounts(manifests.toReversed().flatMap((manifest) => manifest.mounts));
     await applications.start(manifests);
+    const counts = new Counts();
     const endpoint = new Endpoint({
       mounts,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       host: options.host ?? "localhost",
+      counts,
+      connectionLimits,
     });
     if (server !== undefined) endpoint.attach(server);
     const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
-    const app = new App({ runtime, endpoint, applications, offload, port: bound, shutdownMs, drainer });
+    const app = new App({ runtime, endpoint, applications, offload, counts, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
     return app;
   } catch (error) {

@@ -37,7 +37,7 @@ import {
   sendableChild,
   whichChildren,
 } from "./supervisor-state.js";
-import { afterFailedStart, lostThread, SCHEDULER_DOWN, shouldRestart } from "./supervisor-strategy.js";
+import { afterFailedStart, SCHEDULER_DOWN, shouldRestart } from "./supervisor-strategy.js";
 
 export interface DynamicSupervisorOptions {
   /** Restarts of all children together that are allowed within `maxSeconds`; the next one ends the supervisor. @defaultValue 3 */
@@ -135,7 +135,7 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
     const child = this.children.get(pid);
     if (child?.pid !== pid) return;
     if (shouldRestart(child.spec.restart, reason)) {
-      const within = this.#countRestart(lostThread(pid, reason));
+      const within = this.isBystander(pid, reason) || this.#countRestart();
       reportChildTerminated(child.spec, pid, reason, within ? "restart" : "give_up", this.#counted);
       return within ? this.#startAgain(pid, child) : this.#giveUp(pid, child);
     }
@@ -165,8 +165,8 @@ export class DynamicSupervisorProcess extends SupervisorProcess<Pid> {
   protected restartIgnored(_spec: ChildSpec): void {}
 
   /** Whether one restart more is allowed. */
-  #countRestart(thread?: number): boolean {
-    const [restarts, within] = countRestart(this.#restarts, this.#flags, now(), thread);
+  #countRestart(): boolean {
+    const [restarts, within] = countRestart(this.#restarts, this.#flags, now());
     this.#restarts = restarts;
     return within;
   }

@@ -15,12 +15,12 @@ import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { isExit } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
-import { notice, parent, replyTo, self, send, sendAfter } from "../runtime/process.js";
+import { isThreadGone, notice, parent, replyTo, self, send, sendAfter } from "../runtime/process.js";
 import type { ChildSpec } from "./child-spec.js";
 import { CALL, STOP } from "./gen-server-calls.js";
 import { type Counted, reportGivingUp } from "./supervisor-reports.js";
 import type { Incarnation } from "./supervisor-state.js";
-import { THREAD_RETRY_MS } from "./supervisor-strategy.js";
+import { SCHEDULER_DOWN, THREAD_RETRY_MS } from "./supervisor-strategy.js";
 import type { Debug } from "./sys-debug.js";
 import { handleSystem, isSystem, type SystemTarget, watched } from "./system.js";
 
@@ -84,6 +84,14 @@ export abstract class SupervisorProcess<Key> implements SystemTarget {
     };
     const reply = this.answer(event, arg);
     return reply instanceof Promise ? reply.then(answered) : answered(reply);
+  }
+
+  /**
+   * Whether a process ended only because its thread did. The reason alone could be anybody's words, so the thread is asked
+   * for; what a thread died of has a reason of its own, `["scheduler_down", cause]`.
+   */
+  protected isBystander(pid: Pid, reason: ExitReason): boolean {
+    return reason === SCHEDULER_DOWN && isThreadGone(pid);
   }
 
   /** Comes back with `retry`: behind what is in the mailbox now, or a little later if there was no thread to start on. */

@@ -12,11 +12,12 @@
  * a message of the supervisor to itself so that requests and its parent are heard in between, counts as a restart:
  * `rest_for_one` goes on from the child that failed, `one_for_all` stops what it had started and begins again.
  *
- * Follows `supervisor.erl`. What OTP doesn't have is a thread that is lost: see `restart-intensity.ts`, and
- * {@link THREAD_WAIT_MS}.
+ * Follows `supervisor.erl`. What OTP doesn't have is a thread that is lost. A child that only shared it with the one it was
+ * lost by is a *bystander*: its restart is no sign of a fault in this tree, so it is not counted, and three lost threads don't
+ * end a healthy supervisor. How often threads may die is the runtime's to limit. See also {@link THREAD_WAIT_MS}.
  */
 import { type ExitReason, isNormalExit } from "../core/exit-reason.js";
-import { type Pid, threadOf } from "../core/pid.js";
+import type { Pid } from "../core/pid.js";
 import type { ChildSpec, RestartType } from "./child-spec.js";
 import { countRestart } from "./restart-intensity.js";
 import { Strategy } from "./supervisor-flags.js";
@@ -61,16 +62,23 @@ export function shouldRestart(restart: RestartType, reason: ExitReason): boolean
   return restart === "permanent" || (restart === "transient" && !isNormalExit(reason));
 }
 
-/** The number of the thread that took `pid` along, if that is how it ended. Only here does a supervisor ask for a thread. */
-export function lostThread(pid: Pid, reason: ExitReason): number | undefined {
-  return reason === SCHEDULER_DOWN ? threadOf(pid) : undefined;
-}
-
-/** A linked process ended by itself. One that is no child is nothing to a supervisor. */
-export function onChildExit(state: SupervisorState, pid: Pid, reason: ExitReason, nowMs: number): Decision {
+/**
+ * A linked process ended by itself. One that is no child is nothing to a supervisor.
+ *
+ * @param isBystander - Whether it ended because its thread did, by no fault of its own: then it is restarted uncounted.
+ */
+export function onChildExit(
+  state: SupervisorState,
+  pid: Pid,
+  reason: ExitReason,
+  nowMs: number,
+  isBystander = false,
+): Decision {
   const child = state.children.find((other) => other.pid === pid);
   if (child === undefined) return [state, []];
-  if (shouldRestart(child.spec.restart, reason)) return restart(state, child, nowMs, lostThread(pid, reason));
+  if (shouldRestart(child.spec.restart, reason)) {
+    return isBystander ? restart(state, child) : counted(state, child, nowMs);
+  }
   const left = withEnded(state, child);
   const ends = endsTheSupervisor(left.flags.autoShutdown, left.children, child);
   return [left, ends ? [giveUp(child, "auto_shutdown")] : []];
@@ -80,7 +88,7 @@ export function onChildExit(state: SupervisorState, pid: Pid, reason: ExitReason
 export function onRetry(state: SupervisorState, id: string, waited: boolean, nowMs: number): Decision {
   const child = findChild(state, id);
   if (child?.pid !== "restarting") return [state, []];
-  if (!waited) return restart(state, child, nowMs);
+  if (!waited) return counted(state, child, nowMs);
   // Nothing crashed, there was only no thread to run on: those that are up stay up, also in one_for_all.
   return state.flags.strategy === Strategy.one_for_one
     ? startAgain(state, child)
@@ -102,18 +110,21 @@ export function afterFailedStart(child: Child, reason: ExitReason, nowMs: number
   return [{ spec, pid: "restarting", waitingSinceMs }, nowMs - waitingSinceMs <= THREAD_WAIT_MS];
 }
 
-function restart(state: SupervisorState, child: Child, nowMs: number, thread?: number): Decision {
-  const { flags } = state;
-  const [restarts, within] = countRestart(state.restarts, flags, nowMs, thread);
-  const counted: SupervisorState = { ...state, restarts };
-  if (!within) return [withEnded(counted, child), [giveUp(child, "restarts")]];
-  switch (flags.strategy) {
+/** A restart that counts. */
+function counted(state: SupervisorState, child: Child, nowMs: number): Decision {
+  const [restarts, within] = countRestart(state.restarts, state.flags, nowMs);
+  const next: SupervisorState = { ...state, restarts };
+  return within ? restart(next, child) : [withEnded(next, child), [giveUp(child, "restarts")]];
+}
+
+function restart(state: SupervisorState, child: Child): Decision {
+  switch (state.flags.strategy) {
     case Strategy.one_for_one:
-      return startAgain(counted, child);
+      return startAgain(state, child);
     case Strategy.rest_for_one:
-      return restartGroup(counted, child, indexOf(state, child));
+      return restartGroup(state, child, indexOf(state, child));
     case Strategy.one_for_all:
-      return restartGroup(counted, child, 0);
+      return restartGroup(state, child, 0);
   }
 }
 

@@ -156,7 +156,7 @@ class StaticSupervisor extends SupervisorProcess<string> {
   protected override childExited(pid: Pid, reason: ExitReason): void | Promise<void> {
     const child = this.#state.children.find((other) => other.pid === pid);
     if (child === undefined) return;
-    const decision = onChildExit(this.#state, pid, reason, now());
+    const decision = onChildExit(this.#state, pid, reason, now(), this.isBystander(pid, reason));
     const [{ restarts: log, flags: limit }, actions] = decision;
     reportChildTerminated(child.spec, pid, reason, decisionOf(actions), { log, limit });
     return this.#carryOut(decision);

@@ -33,6 +33,8 @@ export interface Behaviour {
   state?(): unknown;
   /** What to show people of its state, message and reason, where that is not all of it; see `core/shown-status.ts`. */
   readonly formatStatus?: ((status: ShownStatus) => Partial<ShownStatus>) | undefined;
+  /** What to show people of a message or of data it handles, where that is not all of it; see `black-box.ts`. */
+  showMessage?(message: unknown): unknown;
   /** A process that is one long function: it lives until this settles, and takes its messages with `receive`. */
   readonly done?: PromiseLike<unknown>;
 }

@@ -4,12 +4,17 @@ import type { ThreadData } from "./thread-protocol.js";
 import type { Vitals } from "./vitals.js";
 
 export interface BridgeStart {
+  readonly tag: "start";
   readonly data: Omit<ThreadData, "vitals">;
   /** Between two tellings of how the scheduler is. */
   readonly intervalMs: number;
 }
 
+export type BridgeOrder = BridgeStart | { readonly tag: "interrupt"; readonly timeoutMs: number };
+
 export type BridgeNews =
+  /** What came of an interrupt: the black box as JSON, or nothing. */
+  | { readonly tag: "interrupted"; readonly json: unknown }
   | { readonly tag: "vitals"; readonly vitals: Vitals; readonly memory: Omit<HostMemory, "told"> }
   /** The scheduler thread has ended, and so does the process. */
-  | { readonly tag: "ended"; readonly reason: string };
+  | { readonly tag: "ended"; readonly reason: string; readonly vitals: Vitals };

@@ -5,7 +5,10 @@
  * It never outlives the main process: when that is gone, in whatever way, the channel to it closes.
  */
 import { getHeapStatistics } from "node:v8";
-import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
+import type { Worker } from "node:worker_threads";
+import { OPEN_BLACK_BOX } from "./black-box.js";
+import type { BridgeNews, BridgeOrder, BridgeStart } from "./bridge-protocol.js";
+import { interrupt } from "./interrupt.js";
 import { startWorker } from "./start-worker.js";
 import { allocateVitals, readVitals } from "./vitals.js";
 
@@ -17,10 +20,14 @@ export function runBridge(): void {
   for (const signal of SHARED_SIGNALS) process.on(signal, () => {});
   // Not `process.exit`: that waits for the scheduler thread, which may be in a native call.
   process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
-  process.once("message", (start: BridgeStart) => startScheduler(start));
+  let worker: Worker | null = null;
+  process.on("message", (order: BridgeOrder) => {
+    if (order.tag === "start") worker = startScheduler(order);
+    else if (worker !== null) void interruptScheduler(worker, order.timeoutMs);
+  });
 }
 
-function startScheduler({ data, intervalMs }: BridgeStart): void {
+function startScheduler({ data, intervalMs }: BridgeStart): Worker {
   process.title = `joist scheduler ${data.slot}`; // what lists of processes show
   const vitals = allocateVitals();
   const worker = startWorker({ ...data, vitals });
@@ -38,8 +45,15 @@ function startScheduler({ data, intervalMs }: BridgeStart): void {
   });
   worker.on("exit", (code) => {
     clearInterval(timer);
-    tell({ tag: "ended", reason: fault === "" ? `it exited with code ${code}` : fault }, () => process.exit(code));
+    const reason = fault === "" ? `it exited with code ${code}` : fault;
+    tell({ tag: "ended", reason, vitals: readVitals(vitals, data.thread) }, () => process.exit(code));
   });
+  return worker;
+}
+
+async function interruptScheduler(worker: Worker, timeoutMs: number): Promise<void> {
+  const json = await interrupt(worker.threadId, OPEN_BLACK_BOX, timeoutMs).catch(() => undefined);
+  tell({ tag: "interrupted", json });
 }
 
 function tell(news: BridgeNews, told: () => void = () => {}): void {

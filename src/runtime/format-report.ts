@@ -14,6 +14,7 @@ import { inspect } from "node:util";
 import { describeMessage } from "../core/describe-message.js";
 import { type ExitReason, formatReason, isErrorReason } from "../core/exit-reason.js";
 import {
+  type BlackBoxReport,
   type CrashReport,
   levelOf,
   type Report,
@@ -79,6 +80,11 @@ function content(report: Report): Content {
       if (report.culprit !== undefined) lines.push(["culprit", culpritOf(report.culprit)]);
       return [headline, lines];
     }
+    case "black_box":
+      return [
+        `scheduler ${report.scheduler} (thread ${report.thread}) was ${report.cause}: its black box`,
+        boxLines(report),
+      ];
     case "trace":
       return [`*DBG* ${report.name ?? report.label} ${report.pid} ${report.text}`, []];
     case "log":
@@ -119,6 +125,42 @@ function crashLines(report: CrashReport): Line[] {
   if (links.length > 0) lines.push(["links", links.join(" ")]);
   if (ancestors.length > 0) lines.push(["started", `by ${ancestors.join(", by ")}`]);
   return lines;
+}
+
+const SOURCES: Readonly<Record<BlackBoxReport["source"], string>> = {
+  interrupted: "it was interrupted, and told this itself",
+  answered: "it still took orders, and told this itself",
+  memory: "it could not be asked: this is what it showed before",
+};
+
+function boxLines({ running, stack, source, tookMs, ...report }: BlackBoxReport): Line[] {
+  const who = ({ pid, label }: { readonly pid: string; readonly label: string | null }): string =>
+    label === null ? pid : `${pid} (${label})`;
+  const lines: Line[] = [];
+  if (running !== undefined) {
+    const { kind, definition, isCertain, mailboxLength, handled } = running;
+    const what =
+      kind === undefined ? "" : `, ${definition == null || definition === kind ? kind : `${kind} ${definition}`}`;
+    lines.push([isCertain ? "running" : "last ran", `${who(running)}${what}, stood still for ${report.blockedMs} ms`]);
+    if ("message" in running) lines.push(["message", describeMessage(running.message, show)]);
+    lines.push([
+      "mailbox",
+      `${counted(mailboxLength, "message")}${handled === undefined ? "" : `, after ${handled} handled`}`,
+    ]);
+  }
+  if (stack) lines.push(["stack", shortStack(stack).replaceAll(/^ {4}/gm, "")]);
+  if (report.mailboxes !== undefined) {
+    const full = report.mailboxes.map((mailbox) => `${mailbox.length} in ${who(mailbox)}`);
+    const all = `${counted(report.waiting ?? 0, "message")} waiting for ${counted(report.processes ?? 0, "process", "processes")}`;
+    lines.push(["waiting", [all, ...full].join("\n")]);
+  }
+  if (report.recent.length > 0) lines.push(["before", report.recent.map(who).join("\n")]);
+  lines.push(["source", `${SOURCES[source]} (${tookMs} ms)`]);
+  return lines;
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function contextOf({ context, child }: SupervisorReport): string {

@@ -4,11 +4,12 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "../core/pid.js";
+import type { BlackBoxContents } from "./black-box.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
 import type { Order, ThreadData } from "./thread-protocol.js";
-import type { Vitals } from "./vitals.js";
+import type { LastSlice, Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
 /** How long a scheduler may take to hand over what it printed. */
@@ -29,12 +30,20 @@ export interface SchedulerHost {
   readonly memory: HostMemory | null;
   /** It ended without a word: nobody knows of what, but who ran last can be said. */
   readonly isVanished: boolean;
+  /** The processes that had its last slices, the newest first, as far as that is known here. */
+  readonly lastSlices: readonly LastSlice[];
+  /** V8's own limit for its heap. */
+  readonly hardLimitBytes: number;
+  /** Asks it for its black box; `undefined` if it has not answered in time. */
+  askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined>;
+  /** Takes its black box, as JSON, in the middle of whatever runs there. Rejects or is no string if that can't be done. */
+  interrupt(timeoutMs: number): Promise<unknown>;
   order(what: Order, transfer?: MessagePort[]): void;
   /** Ends it when the last it printed has arrived. */
   end(): Promise<unknown>;
   /** Ends it as soon as that can be done. */
   terminate(): Promise<unknown>;
-  /** {@link terminate}, and nothing waits for it, nor is kept alive by it. */
+  /** It keeps nothing alive any more: its end may take seconds. */
   abandon(): void;
 }
 

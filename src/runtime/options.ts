@@ -58,6 +58,13 @@ export interface RuntimeOptions {
   readonly maxRssBytes?: number;
   /** Milliseconds between two looks of the watchdog. @defaultValue 50 */
   readonly watchdogIntervalMs?: number;
+  /**
+   * Milliseconds a thread that the watchdog has replaced may still have to say what it was doing, before it is terminated: the
+   * report `black_box`. Nobody waits for it. 0: it is terminated at once. @defaultValue 200
+   */
+  readonly blackBoxMs?: number;
+  /** A file that each `black_box` report is appended to as a line of JSON. @defaultValue `null`: none */
+  readonly blackBoxFile?: string | URL | null;
   /** Takes reports of crashes, supervisors and threads: plain data. @defaultValue prints them to standard error */
   readonly report?: Reporter;
   /**
@@ -91,6 +98,8 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     maxHeapBytes: options.maxHeapBytes ?? Math.floor(getHeapStatistics().heap_size_limit / 2),
     maxRssBytes: options.maxRssBytes ?? Math.floor(memoryBytes() * 0.75),
     watchdogIntervalMs: options.watchdogIntervalMs ?? 50,
+    blackBoxMs: options.blackBoxMs ?? 200,
+    blackBoxFile: options.blackBoxFile ?? null,
     report: options.report ?? printReport,
     reportLevel: options.reportLevel ?? DEFAULT_REPORTING.level,
     maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
@@ -105,8 +114,16 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   checkInteger("maxBlockMs", resolved.maxBlockMs, 0, 2 ** 31 - 1);
   checkInteger("maxDeafMs", resolved.maxDeafMs, 0, 2 ** 31 - 1);
   checkInteger("watchdogIntervalMs", resolved.watchdogIntervalMs, 1, 10_000);
+  checkInteger("blackBoxMs", resolved.blackBoxMs, 0, 10_000);
   for (const name of ["maxHeapBytes", "maxRssBytes"] as const) {
     if (resolved[name] !== Number.POSITIVE_INFINITY) checkInteger(name, resolved[name], 16 * MIB, MAX_BYTES);
+  }
+  const { blackBoxFile: file } = resolved;
+  if (file !== null && !(file instanceof URL) && (typeof file !== "string" || file === "")) {
+    throw new RuntimeError(
+      ErrorCode.badOption,
+      `bad blackBoxFile ${String(file)}: allowed are a path, a file URL, null`,
+    );
   }
   if (resolved.maxReportsPerSecond !== Number.POSITIVE_INFINITY) {
     checkInteger("maxReportsPerSecond", resolved.maxReportsPerSecond, 0, 1_000_000);

@@ -40,6 +40,9 @@ export class Data {
   }
 }
 
+/** More than any mailbox has, and a small integer to V8: this is compared for each message. */
+export const NO_LIMIT: number = 2 ** 30 - 1;
+
 export class ProcessRecord {
   readonly pid: Pid;
   readonly scheduler: Scheduler;
@@ -83,6 +86,8 @@ export class ProcessRecord {
   /** The message whose handling is not over, while it awaits something or ends by it: for the crash report. */
   handling: unknown = undefined;
   handled = 0;
+  /** One more message in its mailbox is its end. */
+  maxMailbox: number = NO_LIMIT;
   /** Its pid and label in numbers, for `vitals.ts`; the serial is 0 before its first slice. */
   vitalSerial = 0;
   vitalCreator = 0;

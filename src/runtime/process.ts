@@ -6,6 +6,7 @@
  * is gone.
  */
 import type { TransferListItem } from "node:worker_threads";
+import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Exit, type ExitReason } from "../core/exit-reason.js";
 import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/messages.js";
@@ -17,7 +18,7 @@ import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { find, lookUp } from "./naming.js";
 import { mainService, servicePeers } from "./port.js";
-import type { ProcessRecord } from "./process-record.js";
+import { NO_LIMIT, type ProcessRecord } from "./process-record.js";
 import type { OwnReport, ReportBody, ReportLevel } from "./report.js";
 import { openRequest } from "./requests.js";
 import { checkDelay } from "./timers.js";
@@ -40,6 +41,19 @@ export function setLabel(label: string): void {
   const record = current();
   record.label = label;
   record.scheduler.vitals.introduce(record);
+}
+
+/**
+ * Limits the calling process's mailbox: with one message more than `limit` it exits with reason `mailbox_full`, without its
+ * consent, as with Erlang's `max_heap_size`. For processes that others may flood; their supervisor decides what then. `Infinity`,
+ * the default, is no limit. A channel's client is slowed down before it counts here: see `limits` of `channel`.
+ *
+ * @throws RuntimeError `badOption` for what is neither a whole number from 1 nor `Infinity`.
+ * @see https://www.erlang.org/doc/apps/erts/erlang.html#process_flag_max_heap_size
+ */
+export function setMaxMailbox(limit: number): void {
+  if (limit !== Number.POSITIVE_INFINITY) checkInteger("maxMailbox", limit, 1, NO_LIMIT);
+  current().maxMailbox = Math.min(limit, NO_LIMIT);
 }
 
 /** An `AbortSignal` that fires when the calling process exits: hand it to `fetch` and other long work. */
@@ -263,6 +277,11 @@ export function keyOf(definition: Definition): string {
 /** The definition under a key, as this thread has it. @throws RuntimeError `unknownDefinition` */
 export function definitionOf(key: string): Definition {
   return current().scheduler.definitions.find(key);
+}
+
+/** Whether the thread that `pid` was on is gone, and `pid` with it. Without a message: all threads see it at once. */
+export function isThreadGone(pid: Pid): boolean {
+  return !current().scheduler.cells.isAlive(threadOf(pid));
 }
 
 /** How many scheduler threads there are; with 0 everything runs on the calling one. Erlang's `schedulers`. */

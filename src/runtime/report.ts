@@ -93,7 +93,10 @@ export interface SupervisorReport {
   readonly reason: ExitReason;
   readonly child: ReportedChild;
   readonly decision: SupervisorDecision;
-  /** Restarts that count at this moment, this one included, against what is allowed; not there where none was in question. */
+  /**
+   * Restarts that count at this moment, this one included unless the child only shared a thread with the one it died of, against
+   * what is allowed; not there where none was in question.
+   */
   readonly restarts?: { readonly count: number; readonly maxRestarts: number; readonly maxSeconds: number };
 }
 
@@ -121,7 +124,7 @@ export interface ThreadReport {
   readonly reason: string;
   /** `exit`: it ended by itself; `stuck`, `swollen`, `deaf`: the watchdog ended it. */
   readonly cause: ThreadDownCause;
-  /** The process that was running when the watchdog ended it, or the last one that was. */
+  /** The process that was running when it ended; if the watchdog ended it, else the last one that was. */
   readonly culprit?: {
     readonly pid: Pid;
     readonly label: string | null;
@@ -132,6 +135,54 @@ export interface ThreadReport {
   readonly blockedMs?: number;
   /** Its heap and buffers, as far as known. */
   readonly heapBytes?: number;
+}
+
+/**
+ * What a thread was doing that the watchdog ended: taken when its replacement has been started, before it is terminated. Follows
+ * its `thread_down` within `blackBoxMs`. Bounded, with secrets left out as crash reports and the log leave them out.
+ */
+export interface BlackBoxReport {
+  readonly tag: "black_box";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly scheduler: number;
+  readonly thread: number;
+  readonly cause: Exclude<ThreadDownCause, "exit">;
+  /** Milliseconds its event loop had stood still, when it was given up. */
+  readonly blockedMs: number;
+  /** Its heap and buffers, as far as known. */
+  readonly heapBytes: number;
+  /**
+   * `interrupted`: told by the thread in the middle of what it did. `answered`: it still took orders, and was between two
+   * messages. `memory`: it could not say anything; this is what it had shown before.
+   */
+  readonly source: "interrupted" | "answered" | "memory";
+  /** Milliseconds it took. */
+  readonly tookMs: number;
+  /** The process that was running, or if that is not certain, the one that had run last. */
+  readonly running?: {
+    readonly pid: Pid;
+    readonly label: string | null;
+    readonly isCertain: boolean;
+    /** Messages in its mailbox; of a thread that said nothing, when the slice began. */
+    readonly mailboxLength: number;
+    /** As in a {@link CrashReport}, and only if the thread told it itself. */
+    readonly name?: string | null;
+    readonly kind?: string;
+    readonly definition?: string | null;
+    readonly handled?: number;
+    /** The message it was handling, described; not there if it was handling none, or is a function that takes its own. */
+    readonly message?: unknown;
+  };
+  /** Where the code was that was running. */
+  readonly stack?: string;
+  /** Processes of the thread, and messages in all of their mailboxes. */
+  readonly processes?: number;
+  readonly waiting?: number;
+  /** The fullest mailboxes, at most ten. */
+  readonly mailboxes?: readonly { readonly pid: Pid; readonly label: string; readonly length: number }[];
+  /** The processes that had the last slices, the newest first: at most eight. */
+  readonly recent: readonly { readonly pid: Pid; readonly label: string | null }[];
 }
 
 /** What a process does, because somebody asked with `sys.trace`. `text` is one line. */
@@ -185,6 +236,7 @@ export type Report =
   | SupervisorReport
   | ProgressReport
   | ThreadReport
+  | BlackBoxReport
   | TraceReport
   | LogReport
   | NoticeReport
@@ -207,6 +259,7 @@ export function levelOf(report: Pick<Report, "tag"> & { readonly level?: ReportL
     case "crash":
     case "supervisor":
     case "thread_down":
+    case "black_box":
       return "error";
     case "progress":
       return "info";

@@ -6,6 +6,7 @@
 import type { Clock } from "../core/clock.js";
 import { toPlain } from "../core/plain.js";
 import { formattedStatus, type ShownStatus } from "../core/shown-status.js";
+import type { Behaviour } from "./behaviour.js";
 import { Data, type ProcessRecord } from "./process-record.js";
 import {
   type CrashReport,
@@ -130,10 +131,21 @@ function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, 
 /** Its state, the message it was handling and the reason, as its own `formatStatus` wants them seen. */
 function shown(record: ProcessRecord, reason: unknown): ShownStatus {
   const { handling, behaviour } = record;
-  const message = handling instanceof Data ? handling.data : handling;
+  const message = describedMessage(behaviour, handling);
   const status = { state: stateOf(record), ...(message === undefined ? {} : { message }), reason };
   const format = behaviour?.formatStatus;
   return format === undefined ? status : formattedStatus(format, status);
+}
+
+/** A message or data as its behaviour has it described. */
+export function describedMessage(behaviour: Behaviour | null, handled: unknown): unknown {
+  const message = handled instanceof Data ? handled.data : handled;
+  if (message === undefined || behaviour?.showMessage === undefined) return message;
+  try {
+    return behaviour.showMessage(message);
+  } catch {
+    return "[withheld: it can't be described]"; // it must neither hide why its process died nor let secrets out
+  }
 }
 
 function stateOf({ behaviour }: ProcessRecord): unknown {

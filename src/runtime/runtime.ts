@@ -10,6 +10,7 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Definition, PortHandler } from "./behaviour.js";
+import { takeBlackBox, writeBlackBox } from "./black-box-recorder.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
@@ -21,7 +22,7 @@ import { openServices, Port, type Service, servicePids } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
 import { Pulse, type PulseThread } from "./pulse.js";
-import type { Report, ThreadReport } from "./report.js";
+import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
 import { ProcessHosting } from "./scheduler-process.js";
@@ -257,13 +258,34 @@ export class Runtime {
     return pulses;
   }
 
-  /** Replaces a thread that cannot end by itself. Its end is not waited for: that may take seconds. */
+  /**
+   * Replaces a thread that cannot end by itself, then takes its black box, then terminates it. Its end is not waited for: that may
+   * take seconds.
+   */
   #condemn(verdict: Verdict): void {
     const thread = this.#threads.get(verdict.thread);
     if (thread === undefined || this.#stopping) return;
     this.#zombies.set(thread, verdict.cause);
     this.#threadDown(thread, verdict.reason, verdict);
     thread.abandon();
+    const { blackBoxMs } = this.options;
+    if (blackBoxMs === 0) void thread.terminate();
+    else {
+      void takeBlackBox(thread, verdict, blackBoxMs).then((box) => {
+        void thread.terminate();
+        this.#tellBlackBox(box);
+      });
+    }
+  }
+
+  #tellBlackBox(box: Omit<BlackBoxReport, "timeMs">): void {
+    if (this.#stopping) return;
+    this.scheduler.report(box);
+    const { blackBoxFile } = this.options;
+    if (blackBoxFile === null) return;
+    writeBlackBox(blackBoxFile, { ...box, timeMs: Date.now() }).catch((error: unknown) =>
+      this.notice(`the black box of scheduler ${box.scheduler} could not be written to a file: ${String(error)}`),
+    );
   }
 
   #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): void {
@@ -301,10 +323,10 @@ function storyOf(
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
   const { last, isRunning } = thread.vitals;
   if (verdict === undefined) {
-    // What it was at last heard of can be 50 ms ago. Only of who was in the middle of something then it is likely.
-    return thread.isVanished && isRunning && last !== null
-      ? { cause: "exit", culprit: { ...last, isCertain: false } }
-      : { cause: "exit" };
+    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was. Of an OS process that
+    // ended without a word it is only known who was in a slice when it was last heard of.
+    const isCertain = !thread.isVanished;
+    return last !== null && isRunning ? { cause: "exit", culprit: { ...last, isCertain } } : { cause: "exit" };
   }
   const { cause, blockedMs, heapBytes } = verdict;
   // Many have run since it became deaf: who did it can't be told.

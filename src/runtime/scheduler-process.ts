@@ -13,7 +13,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
-import type { BridgeNews, BridgeStart } from "./bridge-protocol.js";
+import type { BlackBoxContents } from "./black-box.js";
+import type { BridgeNews, BridgeOrder } from "./bridge-protocol.js";
 import { fromBytes } from "./bytes.js";
 import {
   type Hosting,
@@ -26,6 +27,7 @@ import {
 import type { Hub } from "./hub.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Spoke } from "./spoke.js";
+import { hardLimitMib } from "./start-worker.js";
 import { processFlags } from "./thread-flags.js";
 import type { News, Order, Peer } from "./thread-protocol.js";
 import { NO_VITALS, type Vitals } from "./vitals.js";
@@ -49,6 +51,8 @@ export class SchedulerProcess implements SchedulerHost {
   #ready: (manifest: unknown) => void = () => {};
   #isReady = false;
   #isGone = false;
+  #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
+  #interrupted: (json: unknown) => void = () => {};
   /** What is known of why it ended. */
   #fault = "";
 
@@ -78,7 +82,8 @@ export class SchedulerProcess implements SchedulerHost {
       },
       heard: (body) => this.#heard(fromBytes(body) as News), // its scheduler thread wrote it
     });
-    const start: BridgeStart = {
+    const start: BridgeOrder = {
+      tag: "start",
       data: { ...threadDataOf(setup), shared: null, peers },
       intervalMs: setup.options.watchdogIntervalMs,
     };
@@ -111,9 +116,32 @@ export class SchedulerProcess implements SchedulerHost {
     return this.#gone;
   }
 
-  abandon(): void {
-    void this.terminate();
+  /** What its process shows in memory can't be seen from here. */
+  get lastSlices(): [] {
+    return [];
   }
+
+  get hardLimitBytes(): number {
+    return hardLimitMib(this.#setup.options.maxHeapBytes) * 2 ** 20;
+  }
+
+  askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined> {
+    this.order({ tag: "black_box" });
+    return within(timeoutMs, (resolve) => {
+      this.#blackBoxHeard = resolve;
+    });
+  }
+
+  interrupt(timeoutMs: number): Promise<unknown> {
+    const order: BridgeOrder = { tag: "interrupt", timeoutMs };
+    this.#child.send(order, () => {}); // if it can't be sent, there is no answer
+    return within<unknown>(timeoutMs, (resolve) => {
+      this.#interrupted = resolve;
+    });
+  }
+
+  /** SIGKILL ends it before anybody could wait. */
+  abandon(): void {}
 
   #broken(why: string): void {
     if (this.#isGone) return;
@@ -122,6 +150,7 @@ export class SchedulerProcess implements SchedulerHost {
   }
 
   #heard(news: News): void {
+    if (news.tag === "black_box") return this.#blackBoxHeard(news.contents);
     if (this.#isReady && news.tag !== "report") return; // not ours: it is ready once
     if (news.tag === "report") return this.#setup.heard(news.report);
     if (news.tag === "failed") {
@@ -148,8 +177,11 @@ export class SchedulerProcess implements SchedulerHost {
         resolve(manifest);
       };
       child.on("message", (news: BridgeNews) => {
-        if (news.tag === "ended") this.#fault = news.reason;
-        else {
+        if (news.tag === "interrupted") this.#interrupted(news.json);
+        else if (news.tag === "ended") {
+          this.#fault = news.reason;
+          this.vitals = news.vitals;
+        } else {
           this.vitals = news.vitals;
           this.memory = { ...news.memory, told: this.memory.told + 1 };
         }
@@ -172,6 +204,17 @@ export class SchedulerProcess implements SchedulerHost {
       });
     });
   }
+}
+
+/** Settles with what is resolved, or with `undefined` when the time is up. */
+function within<T>(timeoutMs: number, begin: (resolve: (value: T) => void) => void): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    begin((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
 }
 
 /** Starts schedulers in OS processes of their own, all linked through the hub. */

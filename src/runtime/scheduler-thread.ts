@@ -5,12 +5,14 @@
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
+import { type BlackBoxContents, OPEN_BLACK_BOX } from "./black-box.js";
 import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
+import { interrupt } from "./interrupt.js";
 import { PortLink } from "./port-link.js";
 import type { Scheduler } from "./scheduler.js";
-import { startWorker } from "./start-worker.js";
+import { hardLimitMib, startWorker } from "./start-worker.js";
 import type { News, Order, Peer } from "./thread-protocol.js";
-import { allocateVitals, readVitals, type Vitals } from "./vitals.js";
+import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 
 export class SchedulerThread implements SchedulerHost {
   readonly number: number;
@@ -25,6 +27,7 @@ export class SchedulerThread implements SchedulerHost {
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
+  #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
   #pulse: Pid | null = null;
 
   /** @param peers - Its ends of the links to the threads there are. */
@@ -42,6 +45,10 @@ export class SchedulerThread implements SchedulerHost {
     return this.#isReady;
   }
 
+  interrupt(timeoutMs: number): Promise<unknown> {
+    return interrupt(this.#worker.threadId, OPEN_BLACK_BOX, timeoutMs);
+  }
+
   /** The process that says whether it works, once it is ready; see `pulse.ts`. */
   get pulse(): Pid | null {
     return this.#pulse;
@@ -49,6 +56,27 @@ export class SchedulerThread implements SchedulerHost {
 
   get vitals(): Vitals {
     return readVitals(this.#vitals, this.number);
+  }
+
+  get lastSlices(): readonly LastSlice[] {
+    return readLastSlices(this.#vitals, this.number);
+  }
+
+  /** V8's own limit for its heap. */
+  get hardLimitBytes(): number {
+    return hardLimitMib(this.#setup.options.maxHeapBytes) * 2 ** 20;
+  }
+
+  /** Asks it for its black box; `undefined` if it has not answered in time. */
+  askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), timeoutMs);
+      this.#blackBoxHeard = (contents) => {
+        clearTimeout(timer);
+        resolve(contents);
+      };
+      this.order({ tag: "black_box" });
+    });
   }
 
   order(what: Order, transfer: MessagePort[] = []): void {
@@ -76,10 +104,9 @@ export class SchedulerThread implements SchedulerHost {
     return this.#worker.terminate();
   }
 
-  /** Terminates it without waiting for its end, which may take seconds; it doesn't keep the OS process alive until then. */
+  /** It doesn't keep the OS process alive any more: its end may take seconds. */
   abandon(): void {
     this.#worker.unref();
-    void this.terminate();
   }
 
   #follow(): Promise<unknown> {
@@ -94,6 +121,7 @@ export class SchedulerThread implements SchedulerHost {
       worker.on("message", (posted: unknown) => {
         const news = newsIn(posted);
         if (news?.tag === "report") return heard(news.report);
+        if (news?.tag === "black_box") return this.#blackBoxHeard(news.contents);
         if (news === null || this.#isReady) return; // not ours: the application can post here as well
         if (news.tag === "failed") {
           fault = news.message;
@@ -143,9 +171,10 @@ export class ThreadHosting implements Hosting {
 
 /** What a thread has posted, if it is news: `parentPort` is there for the application's code, too. */
 function newsIn(posted: unknown): News | null {
-  const { tag, report } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
+  const { tag, report, contents } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
     Record<string, unknown>
   >;
   if (tag === "report") return typeof (report as { tag?: unknown } | null)?.tag === "string" ? (posted as News) : null;
+  if (tag === "black_box") return typeof contents === "object" && contents !== null ? (posted as News) : null;
   return tag === "ready" || tag === "failed" ? (posted as News) : null;
 }

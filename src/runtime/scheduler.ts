@@ -85,6 +85,7 @@ export class Scheduler {
       slice: (record) => {
         vitals.begin(record);
         this.#slice(record);
+        record.mailbox.forget();
         vitals.end();
       },
       finish: () => this.#finishTurn(),
@@ -158,6 +159,7 @@ export class Scheduler {
   deliver(record: ProcessRecord, message: unknown): void {
     if (record.port === null) {
       record.mailbox.push(message);
+      if (record.mailbox.size > record.maxMailbox) return this.#finish(record, "mailbox_full");
       if (!record.queued && (!record.busy || record.waiter !== null)) this.enqueue(record);
       return;
     }
@@ -239,7 +241,7 @@ export class Scheduler {
       while (budget-- > 0 && !record.exited) {
         if (record.waiter !== null) return this.#offer(record);
         if (record.busy || record.mailbox.size === 0) return;
-        message = record.mailbox.shift();
+        message = record.mailbox.take(); // what it takes, the black box sees
         record.handled++;
         const behaviour = record.behaviour as Behaviour; // booted, and not busy booting
         const held =

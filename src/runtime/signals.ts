@@ -214,8 +214,12 @@ export class Signals {
       ]) {
         if (there(target)) this.down(record.pid, ref, shown, reasonOf(target));
       }
+      // The culprit first: a supervisor that restarts a group for one of the others would take its exit for one of those.
+      if (culprit !== null && record.links?.has(culprit.pid)) {
+        this.exited(record.pid, culprit.pid, culprit.reason, true);
+      }
       for (const pid of [...(record.links ?? [])]) {
-        if (there(pid)) this.exited(record.pid, pid, reasonOf(pid), true);
+        if (there(pid)) this.exited(record.pid, pid, "scheduler_down", true);
       }
     }
   }

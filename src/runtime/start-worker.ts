@@ -25,7 +25,7 @@ export function startWorker(data: ThreadData): Worker {
  * V8's own limit for a thread: the last line. As far as possible from the watchdog's, for at that limit V8 ends the OS process
  * in many cases, and a leak runs on for a moment after it is seen.
  */
-function hardLimitMib(maxHeapBytes: number): number {
+export function hardLimitMib(maxHeapBytes: number): number {
   const own = getHeapStatistics().heap_size_limit;
   return Math.ceil((Number.isFinite(maxHeapBytes) ? Math.max(own, 2 * maxHeapBytes) : own) / 2 ** 20);
 }

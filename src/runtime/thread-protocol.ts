@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import type { BlackBoxContents } from "./black-box.js";
 import type { Report } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -42,6 +43,8 @@ export interface Culprit {
 export type Order =
   | ({ readonly tag: "peer" } & Peer)
   | { readonly tag: "down"; readonly thread: number; readonly culprit: Culprit | null }
+  /** To say what is in its black box: for one that is given up, and still takes orders. */
+  | { readonly tag: "black_box" }
   /** Half of a question to its pulse. */
   | { readonly tag: "pulse"; readonly n: number }
   /** To end, but not before all that was printed has reached the main thread. */
@@ -52,4 +55,5 @@ export type News =
   /** The application module is loaded; `manifest` is what it says of itself, as plain data. `pulse`: see `pulse.ts`. */
   | { readonly tag: "ready"; readonly manifest: unknown; readonly pulse: Pid }
   | { readonly tag: "failed"; readonly message: string }
+  | { readonly tag: "black_box"; readonly contents: BlackBoxContents }
   | { readonly tag: "report"; readonly report: Report };

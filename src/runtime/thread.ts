@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { toExitReason } from "../core/exit-reason.js";
+import { offerBlackBox, openBlackBox } from "./black-box.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { type Outside, PortsOutside } from "./outside.js";
 import { openServices } from "./port.js";
@@ -58,11 +59,14 @@ export async function runThread(): Promise<void> {
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread, order.culprit);
+      case "black_box":
+        return outside.tell({ tag: "black_box", contents: openBlackBox(scheduler) });
       case "exit":
         process.stdout.write("", () => process.stderr.write("", () => process.exit()));
         return;
     }
   });
+  offerBlackBox(scheduler);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
   outside.tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
 }

@@ -8,7 +8,8 @@
  *   heap     KiB of V8's heap and of buffers outside it, at that beat
  *   full     1 once the heap was over its limit although V8 had collected all garbage since it got there
  *   running  1 during a slice
- *   serial, creator, label   the process of this slice, or else of the last one
+ *   at       the row of this slice, or else of the last one
+ *   rows     the last slices, a ring: serial, creator and label of the process, messages in its mailbox at the slice's begin
  *   labels   texts the label numbers stand for
  * ```
  *
@@ -18,15 +19,23 @@
 import { getHeapStatistics } from "node:v8";
 import { makePid, type Pid, pidParts } from "../core/pid.js";
 import type { ProcessRecord } from "./process-record.js";
+import { pulse } from "./pulse.js";
 
 const BEAT = 0;
 const HEAP = 1;
 const FULL = 2;
 const RUNNING = 3;
-const SERIAL = 4;
-const CREATOR = 5;
-const LABEL = 6;
-const HEAD_BYTES = 8 * Int32Array.BYTES_PER_ELEMENT;
+const AT = 4;
+const HEAD = 8;
+/** Rows, a power of two, and what is in each. Slices in a row of the same process share one. */
+const ROWS = 8;
+const ROW = 4;
+const SERIAL = 0;
+const CREATOR = 1;
+const LABEL = 2;
+const WAITING = 3;
+const SIGNS = HEAD + ROWS * ROW;
+const HEAD_BYTES = SIGNS * Int32Array.BYTES_PER_ELEMENT;
 
 /** Labels a thread can show, and how many of them processes have for themselves; the others are for kinds of processes. */
 const MAX_LABELS = 256;
@@ -58,16 +67,46 @@ export function allocateVitals(): SharedArrayBuffer {
 
 /** Reads the signs of `thread`. */
 export function readVitals(buffer: SharedArrayBuffer, thread: number): Vitals {
-  const signs = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+  const signs = new Int32Array(buffer, 0, SIGNS);
   const at = (index: number): number => Atomics.load(signs, index);
-  const serial = at(SERIAL);
+  const last = readRow(buffer, thread, at(AT));
   return {
     beat: at(BEAT),
     heapBytes: at(HEAP) * 1024,
     isFull: at(FULL) === 1,
     isRunning: at(RUNNING) === 1,
-    last: serial === 0 ? null : { pid: makePid(thread, serial, at(CREATOR)), label: readLabel(buffer, at(LABEL)) },
+    last: last === null ? null : { pid: last.pid, label: last.label },
   };
+}
+
+/** A process that had one of the last slices, and the messages in its mailbox when that began. */
+export interface LastSlice {
+  readonly pid: Pid;
+  readonly label: string | null;
+  readonly mailboxLength: number;
+}
+
+/** The processes that had the last slices of `thread`, the newest first. */
+export function readLastSlices(buffer: SharedArrayBuffer, thread: number): readonly LastSlice[] {
+  const at = Atomics.load(new Int32Array(buffer, 0, SIGNS), AT);
+  return Array.from({ length: ROWS }, (_, back) => readRow(buffer, thread, at - back)).filter((row) => row !== null);
+}
+
+function readRow(buffer: SharedArrayBuffer, thread: number, row: number): LastSlice | null {
+  const signs = new Int32Array(buffer, 0, SIGNS);
+  const at = (index: number): number => Atomics.load(signs, rowAt(row) + index);
+  const serial = at(SERIAL);
+  if (serial === 0) return null;
+  return {
+    pid: makePid(thread, serial, at(CREATOR)),
+    label: readLabel(buffer, at(LABEL)),
+    mailboxLength: at(WAITING),
+  };
+}
+
+/** Where a row begins; rows wrap. */
+function rowAt(row: number): number {
+  return HEAD + (row & (ROWS - 1)) * ROW;
 }
 
 function readLabel(buffer: SharedArrayBuffer, number: number): string | null {
@@ -88,17 +127,22 @@ export class VitalSigns {
 
   /** @param buffer - Shared, if anybody is to see it. */
   constructor(buffer: ArrayBufferLike = new ArrayBuffer(VITALS_BYTES)) {
-    this.#signs = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+    this.#signs = new Int32Array(buffer, 0, SIGNS);
     this.#labelBytes = new Uint8Array(buffer, HEAD_BYTES);
   }
 
   /** A slice begins. Once per slice: `bench/vitals.bench.ts`. */
   begin(record: ProcessRecord): void {
-    if (record.vitalSerial === 0) this.introduce(record);
+    if (record.vitalSerial === 0 && !this.introduce(record)) return;
     const signs = this.#signs;
-    signs[SERIAL] = record.vitalSerial;
-    signs[CREATOR] = record.vitalCreator;
-    signs[LABEL] = record.vitalLabel;
+    const { vitalSerial } = record;
+    let at = signs[AT] as number;
+    if (signs[rowAt(at) + SERIAL] !== vitalSerial) signs[AT] = ++at;
+    const row = rowAt(at);
+    signs[row + SERIAL] = vitalSerial;
+    signs[row + CREATOR] = record.vitalCreator;
+    signs[row + LABEL] = record.vitalLabel;
+    signs[row + WAITING] = record.mailbox.size;
     signs[RUNNING] = 1;
   }
 
@@ -107,14 +151,19 @@ export class VitalSigns {
     this.#signs[RUNNING] = 0;
   }
 
-  /** Makes numbers of what a process is called: before its first slice, and when its label changes. */
-  introduce(record: ProcessRecord): void {
+  /**
+   * Makes numbers of what a process is called: before its first slice, and when its label changes. `false` for one that is not to
+   * be seen: the pulse is asked between a leak's turns and when it is found, and nobody wants to know.
+   */
+  introduce(record: ProcessRecord): boolean {
+    if (record.origin === pulse) return false;
     const { serial, creator } = pidParts(record.pid);
     record.vitalSerial = serial | 0;
     record.vitalCreator = creator | 0;
     // Labels with topics in them are without number: what finds no place is shown as what it is of, "channel".
     record.vitalLabel =
       this.#numberOf(record.label, MAX_OWN_LABELS) || this.#numberOf(record.origin?.kind ?? "port", MAX_LABELS);
+    return true;
   }
 
   /** Beats from now on; `maxHeapBytes` as in the options. */

@@ -6,6 +6,7 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
 import { DEFAULT_FILTER_PARAMETERS } from "../channels/filter-parameters.js";
 import type { SocketManifest } from "../channels/requests.js";
+import { Throttle } from "../channels/throttle.js";
 import type { ConnectInfo, ConnectOutcome } from "../channels/transport.js";
 import { UserSocket } from "../channels/user-socket.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
@@ -32,6 +33,7 @@ interface Found {
 export class Doors {
   readonly #mounts: readonly LoadedMount[];
   readonly #definitions: Definitions;
+  readonly #throttle = new Throttle((action) => void setImmediate(action));
 
   private constructor(mounts: readonly LoadedMount[], definitions: Definitions) {
     this.#mounts = mounts;
@@ -71,7 +73,8 @@ export class Doors {
     if (decoded === undefined) {
       throw new RuntimeError(ErrorCode.badArgument, "bad params: more than 1000 of them, or nested deeper than 32");
     }
-    const acceptor = new SocketAcceptor({ manifest, ...setup, ...(serializers === null ? {} : { serializers }) });
+    const chosen = serializers === null ? {} : { serializers };
+    const acceptor = new SocketAcceptor({ manifest, throttle: this.#throttle, ...setup, ...chosen });
     const all: ConnectInfo = {
       peer: { address: "127.0.0.1", port: 0 },
       uri: { scheme: "http", host: "localhost", path, query },

@@ -195,6 +195,11 @@ export class TestSocket implements Transport {
     this.#arrived({ tag: "closed", client: this.client, code, reason });
     this.#end();
   }
+
+  /** There is nothing in memory that a client could wait for. */
+  pause(): void {}
+
+  resume(): void {}
 }
 
 export interface TestSocketSetup {

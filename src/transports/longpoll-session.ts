@@ -15,7 +15,7 @@ import type { ServerResponse } from "node:http";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
-import { answerPoll, PollStatus } from "./longpoll-answer.js";
+import { answerPoll, answerStatus, PollStatus } from "./longpoll-answer.js";
 import type { Budget } from "./longpoll-body.js";
 
 /** What a session needs of its mount. */
@@ -36,6 +36,7 @@ const MAX_REPLACED_POLLS = 4;
 export class LongPollSession implements Transport, Drainable {
   readonly name = "longpoll";
   readonly id: string;
+  readonly leave: () => void;
   driver: ConnectionDriver | null = null;
   /** When a poll came last, in sweeps of the mount. */
   heardAt = 0;
@@ -50,10 +51,19 @@ export class LongPollSession implements Transport, Drainable {
   /** The oldest first. */
   #replaced: WaitingPoll[] | null = null;
   #ended = false;
+  /** Answers to POSTs that wait until the client may go on: it sends no more before it has them. `null`: it may. */
+  #heldPosts: ServerResponse[] | null = null;
 
-  constructor(id: string, host: SessionHost) {
+  /** @param leave - Called when it has ended. */
+  constructor(id: string, host: SessionHost, leave: () => void) {
     this.id = id;
+    this.leave = leave;
     this.#host = host;
+  }
+
+  /** Whether the client is to wait. */
+  get isPaused(): boolean {
+    return this.#heldPosts !== null;
   }
 
   get hasEnded(): boolean {
@@ -97,6 +107,12 @@ export class LongPollSession implements Transport, Drainable {
     poll.answer(PollStatus.ok, messages.map(quoted).join(","));
   }
 
+  /** Its messages were taken: answers the POST as soon as the client may send more. */
+  posted(response: ServerResponse): void {
+    if (this.#heldPosts === null) answerStatus(response, PollStatus.ok);
+    else this.#heldPosts.push(response);
+  }
+
   /** Ends it of the mount's own accord: the connection learns why. */
   end(exit: ExitReason, keepAlive = true): void {
     this.#end(keepAlive);
@@ -124,6 +140,16 @@ export class LongPollSession implements Transport, Drainable {
     this.#end(true);
   }
 
+  pause(): void {
+    if (!this.#ended) this.#heldPosts ??= [];
+  }
+
+  resume(): void {
+    const held = this.#heldPosts ?? [];
+    this.#heldPosts = null;
+    for (const response of held) answerStatus(response, PollStatus.ok);
+  }
+
   #queue(message: string | Uint8Array | SharedMessage, bytes: number): void {
     if (this.#ended) return;
     const { maxBufferedMessages, maxBufferedBytes, budget } = this.#host;
@@ -144,6 +170,8 @@ export class LongPollSession implements Transport, Drainable {
     if (this.#ended) return;
     this.#ended = true;
     this.#host.left(this);
+    for (const response of this.#heldPosts ?? []) answerStatus(response, PollStatus.gone);
+    this.#heldPosts = null;
     for (const poll of [...(this.#replaced ?? []), this.#poll]) if (poll !== null && !keepAlive) poll.closeConnection();
     this.flush(); // what was sent before the end arrives before it
     this.#poll?.answer(PollStatus.ended, "");

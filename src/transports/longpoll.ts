@@ -12,6 +12,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConnectOutcome, Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
+import { Counts } from "../core/counts.js";
 import { answerHttp, answerPoll, answerPreflight, answerStatus, PollStatus } from "./longpoll-answer.js";
 import { messagesOf } from "./longpoll-batch.js";
 import { type Body, type Budget, readBody } from "./longpoll-body.js";
@@ -59,6 +60,9 @@ export const DEFAULT_MAX_TOTAL_BYTES = 268_435_456;
 const WINDOWS_UNTIL_IDLE = 1.5;
 const SWEEPS_UNTIL_IDLE = 4;
 
+/** What a client is told that comes at a bad time. */
+const RETRY_AFTER_SECONDS = 5;
+
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** The longest delay Node.js timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -69,6 +73,8 @@ export interface LongPollRequest {
   readonly response: ServerResponse;
   /** The parameter `token`. A header `x-phoenix-longpoll-token` goes before it. */
   readonly token: unknown;
+  /** Asks whether there is room for one more client: what is to be called when it is gone, or why there is none. */
+  readonly enter: () => (() => void) | "max_connections" | "max_connections_per_address";
   /** Asks whether the client may connect, should this begin a session. */
   readonly connect: () => Promise<ConnectOutcome>;
 }
@@ -79,6 +85,7 @@ export class LongPollMount implements SessionHost {
   readonly #options: Required<LongPollOptions>;
   readonly #afterTurn: (action: () => void) => void;
   readonly #tokens: SessionTokens;
+  readonly #counts: Counts;
   readonly #sessions = new Map<string, LongPollSession>();
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
@@ -87,7 +94,14 @@ export class LongPollMount implements SessionHost {
   #unflushed: LongPollSession[] = [];
   #stopped = false;
 
-  constructor(options: LongPollOptions, afterTurn: (action: () => void) => void, clock: Clock = monotonicClock) {
+  /** @param counts - Of the endpoint: what its limits refuse. */
+  constructor(
+    options: LongPollOptions,
+    afterTurn: (action: () => void) => void,
+    counts: Counts = new Counts(),
+    clock: Clock = monotonicClock,
+  ) {
+    this.#counts = counts;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
     this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
@@ -123,6 +137,11 @@ export class LongPollMount implements SessionHost {
       case "POST": {
         const session = this.#find(tokenOf(asked));
         if (session === undefined) return answerStatus(response, PollStatus.gone);
+        // The answer to its last POST is held back. Who sends another one all the same is not slowed down by that.
+        if (session.isPaused) {
+          this.#counts.add("refused.post");
+          return this.#turnAway(response, 429);
+        }
         void this.#post(session, request, response);
         return;
       }
@@ -153,6 +172,7 @@ export class LongPollMount implements SessionHost {
 
   left(session: LongPollSession): void {
     this.#sessions.delete(session.id);
+    session.leave();
   }
 
   #poll(asked: LongPollRequest): void {
@@ -171,15 +191,24 @@ export class LongPollMount implements SessionHost {
     return id === undefined ? undefined : this.#sessions.get(id);
   }
 
-  async #open({ response, connect }: LongPollRequest): Promise<void> {
+  async #open({ response, enter, connect }: LongPollRequest): Promise<void> {
     const { maxSessions } = this.#options;
-    if (this.#stopped || this.#sessions.size + this.#connecting.size >= maxSessions) return this.#turnAway(response);
+    if (this.#stopped) return this.#turnAway(response);
+    if (this.#sessions.size + this.#connecting.size >= maxSessions) {
+      this.#counts.add("refused.max_sessions");
+      return this.#turnAway(response);
+    }
+    const entered = enter();
+    if (typeof entered === "string")
+      return this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
     this.#connecting.add(response);
     const outcome = await connect();
-    if (!this.#connecting.delete(response) || response.destroyed) return; // stopped meanwhile, or the client is gone
+    const isHere = this.#connecting.delete(response) && !response.destroyed; // else stopped meanwhile, or the client is gone
+    if (!isHere || outcome.tag !== "accepted") entered();
+    if (!isHere) return;
     switch (outcome.tag) {
       case "accepted": {
-        const session = new LongPollSession(randomBytes(16).toString("base64url"), this);
+        const session = new LongPollSession(randomBytes(16).toString("base64url"), this, entered);
         session.heardAt = this.#sweeps;
         this.#sessions.set(session.id, session);
         session.driver = outcome.open(session);
@@ -235,12 +264,14 @@ export class LongPollMount implements SessionHost {
       session.driver?.receive(message);
       if (session.hasEnded) return answerStatus(response, PollStatus.timeout);
     }
-    answerStatus(response, PollStatus.ok);
+    session.posted(response);
   }
 
-  #turnAway(response: ServerResponse): void {
+  #turnAway(response: ServerResponse, status: 429 | 503 = 503, body?: string): void {
     response.shouldKeepAlive = false;
-    answerHttp(response, 503);
+    if (!response.headersSent) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
+    if (status === 429) answerHttp(response, 429, body);
+    else answerHttp(response, 503, body);
   }
 
   readonly #flush = (): void => {

@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
+import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import { gather } from "./websocket-frame.js";
@@ -65,7 +66,11 @@ export class WebSocketMount {
   /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
   #sweeps = 0;
 
-  constructor(options: WebSocketOptions, afterTurn: AfterTurn) {
+  /** Of the endpoint: what its limits have done. */
+  readonly counts: Counts;
+
+  constructor(options: WebSocketOptions, afterTurn: AfterTurn, counts: Counts = new Counts()) {
+    this.counts = counts;
     this.#options = {
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
@@ -190,11 +195,21 @@ class WebSocketTransport implements Transport, Drainable {
     this.#queue(shared);
   }
 
+  /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
+  pause(): void {
+    if (!this.#closing) this.#client.pause();
+  }
+
+  resume(): void {
+    this.#client.resume();
+  }
+
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
     this.#closing = true;
     this.#client.closeWith(code, reason);
+    this.#client.resume(); // or its answer to that would not be read
     const client = this.#client;
     setTimeout(() => client.terminate(), CLOSE_WAIT_MS).unref();
   }

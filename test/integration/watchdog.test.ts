@@ -40,6 +40,17 @@ const cases: readonly (readonly [deed: Deed, cause: "stuck" | "swollen", culprit
   ["leak_in_turns", "swollen", "likely"],
 ];
 
+/** How the black box is taken, where that is certain. */
+const boxes: Partial<Record<Deed, Outcome["box"]>> = {
+  endless_loop: "interrupted",
+  microtask_loop: "interrupted",
+  loop_after_await: "interrupted",
+  catastrophic_regex: "interrupted",
+  native_call: "memory",
+  growing_map: "memory",
+  huge_arrays: "memory",
+};
+
 for (const [deed, cause, culprit] of cases) {
   test(`${deed}: the thread is replaced as ${cause}, its channels are told once, all others never notice`, async (t) => {
     const outcome = await outcomeOf(deed);
@@ -50,5 +61,7 @@ for (const [deed, cause, culprit] of cases) {
     assert.deepEqual([outcome.surplus, outcome.threadsDown], [0, 1]);
     assert.ok(outcome.lost > 0 && outcome.unharmed > 0);
     assert.ok(outcome.zombies <= 1);
+    if (boxes[deed] !== undefined) assert.equal(outcome.box, boxes[deed]);
+    assert.ok(outcome.boxIsRight, "its black box is of the channel, with its message and without secrets");
   });
 }

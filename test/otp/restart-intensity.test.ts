@@ -28,17 +28,6 @@ test("a restart counts while now <= then + period, in whole seconds", () => {
   assert.deepEqual(within(1, 5, [0, 6000]), [true, true]);
 });
 
-test("the children lost with one thread count once, those lost with another thread count again", () => {
-  let log: RestartLog = NO_RESTARTS;
-  const lose = (thread: number, nowMs: number): boolean => {
-    const [next, holds] = countRestart(log, { maxRestarts: 1, maxSeconds: 5 }, nowMs, thread);
-    log = next;
-    return holds;
-  };
-  assert.deepEqual([lose(7, 0), lose(7, 10), lose(7, 2000)], [true, true, true]);
-  assert.equal(lose(8, 2010), false);
-});
-
 test("the log holds at most one entry for each second of the period", () => {
   let log: RestartLog = NO_RESTARTS;
   for (let ms = 0; ms < 60_000; ms += 10) [log] = countRestart(log, { maxRestarts: 1e9, maxSeconds: 5 }, ms);

@@ -1,10 +1,11 @@
 /** An application for the tests of supervisors across threads. Whatever starts says so to the process named `test`. */
+import type { ExitReason } from "../../src/core/exit-reason.js";
 import { dynamicSupervisor } from "../../src/otp/dynamic-supervisor.js";
 import { genServer } from "../../src/otp/gen-server.js";
 import { type Reply, reply } from "../../src/otp/results.js";
 import { supervisor } from "../../src/otp/supervisor.js";
 import { startChild } from "../../src/otp/supervisor-api.js";
-import { self, send } from "../../src/runtime/process.js";
+import { exit, self, send } from "../../src/runtime/process.js";
 
 export const Member = genServer({
   init: (label: string) => {
@@ -15,7 +16,19 @@ export const Member = genServer({
     startOneMore: async (label: string): Promise<Reply<unknown, undefined>> =>
       reply(await startChild("pool", Member.child(label, { id: label }))),
   },
-  handleCast: { endThread: () => process.exit(1) },
+  handleCast: {
+    endThread: () => process.exit(1),
+    exit: (reason: ExitReason) => exit(reason),
+  },
+});
+
+/** Ends its thread at every start but the first. */
+export const FatalLater = genServer({
+  init: (starts: Int32Array) => {
+    if (Atomics.add(starts, 0, 1) > 0) process.exit(1);
+    send("test", { up: "fatal", pid: self() });
+    return {};
+  },
 });
 
 /** All on one thread but the last. */

@@ -213,7 +213,7 @@ test("reports of supervisors on other threads arrive, also about children lost w
         await receive();
       });
       assert.deepEqual(told(reports), [
-        ["child_terminated", "a", "scheduler_down", "restart"],
+        ["child_terminated", "a", ["scheduler_down", "exit"], "restart"],
         ["child_terminated", "b", "scheduler_down", "restart"],
       ]);
     },

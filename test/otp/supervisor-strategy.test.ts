@@ -188,15 +188,26 @@ test("a one_for_all group that waits for a thread keeps those that are up", () =
   assert.equal(show(onRetry(state, "b", true, 50)[1]), "+b +c");
 });
 
-test("all children lost with one thread are restarted, however low the intensity", () => {
-  let state = up({ maxRestarts: 1 }, "abcd");
-  for (const id of "abcd") {
-    const [next, actions] = carryOut(ends(state, id, SCHEDULER_DOWN));
-    assert.equal(show(actions), `+${id}`);
-    state = next;
-  }
-  assert.equal(show(ends(state, "a", "boom")[1]), "restarts");
-});
+for (const [strategy, expected] of [
+  ["one_for_one", "+b"],
+  ["rest_for_one", "-c +b +c"],
+  ["one_for_all", "-c -a +a +b +c"],
+] as const) {
+  test(`${strategy}: bystanders of a lost thread are restarted, however often, and not counted`, () => {
+    const lost = ["scheduler_down", "stuck"];
+    let state = up({ strategy, maxRestarts: 1 }, "abc");
+    for (let i = 0; i < 10; i++) {
+      const decision = carryOut(onChildExit(state, pidOf(state, "b"), SCHEDULER_DOWN, 0, true));
+      assert.equal(show(decision[1]), expected);
+      [state] = decision;
+    }
+    // Who the thread was lost by is counted, and so is one that only says so.
+    const [once, actions] = carryOut(ends(state, "b", lost));
+    assert.equal(show(actions), expected);
+    assert.equal(show(ends(once, "b", lost)[1]), "restarts");
+    assert.equal(show(ends(once, "b", SCHEDULER_DOWN)[1]), "restarts");
+  });
+}
 
 test("significant children end the supervisor as autoShutdown says", () => {
   const significant: SpecOptions = { restart: "transient", significant: true };
@@ -273,7 +284,7 @@ test("property: in any run no child is started twice or stopped when it doesn't 
             const pid = alive.get(id);
             if (pid === undefined) continue;
             alive.delete(id);
-            decision = onChildExit(state, pid as Pid, reason, nowMs);
+            decision = onChildExit(state, pid as Pid, reason, nowMs, reason === SCHEDULER_DOWN);
           }
           const isLoss = retry === undefined ? reason === SCHEDULER_DOWN : retry.waits;
           if (!isLoss && decision[1].length > 0) attempts.push(Math.floor(nowMs / 1000));

@@ -1,12 +1,15 @@
 /** Supervisors on real scheduler threads: children elsewhere, and threads that die. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isExit } from "../../src/core/messages.js";
 import { type Pid, threadOf } from "../../src/core/pid.js";
+import type { ChildSpecInput } from "../../src/otp/child-spec.js";
+import { dynamicSupervisor } from "../../src/otp/dynamic-supervisor.js";
 import { call, cast } from "../../src/otp/gen-server-calls.js";
 import { startProcess } from "../../src/otp/start.js";
 import { supervisor } from "../../src/otp/supervisor.js";
-import { countChildren, whichChildren } from "../../src/otp/supervisor-api.js";
-import { receive, register, trapExit } from "../../src/runtime/process.js";
+import { countChildren, startChild, whichChildren } from "../../src/otp/supervisor-api.js";
+import { kill, receive, register, trapExit } from "../../src/runtime/process.js";
 import { type Threads, withThreads } from "../support/threads.js";
 
 const app = new URL("./supervisor-app.js", import.meta.url);
@@ -54,7 +57,7 @@ test("a root supervisor on the main thread starts definitions by their keys, on 
   });
 });
 
-test("the children of a thread that dies come back when it is replaced, and count as one restart", async () => {
+test("the children of a thread that dies come back when it is replaced; only the one it died of counts", async () => {
   await onThreads(2, async () => {
     const start = { definition: "Tree", args: [], scheduler: 2, name: "tree" };
     await supervisor({ maxRestarts: 0, children: [{ id: "tree", start }] }).startLink();
@@ -64,6 +67,90 @@ test("the children of a thread that dies come back when it is replaced, and coun
     assert.notEqual(threadOf(at(second, "a")), threadOf(at(first, "a")));
     const pids = (await whichChildren("tree")).map(({ pid }) => pid);
     assert.deepEqual(pids, [second.a, second.b, first.c]);
+  });
+});
+
+/** A member beside the tree takes scheduler 1 down. */
+async function strangerEndsThread(): Promise<void> {
+  const [, stranger] = await startProcess("Member", ["stranger"], { link: false, scheduler: 1 });
+  await started("stranger");
+  cast(stranger as Pid, "endThread");
+}
+
+const member = (id: string, scheduler = 1): ChildSpecInput => ({
+  id,
+  start: { definition: "Member", args: [id], scheduler },
+});
+
+/** Waits for the end of a linked process. */
+async function reasonOf(pid: Pid): Promise<unknown> {
+  const end = await receive((message) => isExit(message) && message.from === pid, 20_000);
+  assert.ok(isExit(end), "it did not end");
+  return end.reason;
+}
+
+for (const strategy of ["one_for_one", "rest_for_one", "one_for_all", "simple_one_for_one", "dynamic"] as const) {
+  test(`${strategy}: children that only shared a thread with the one it died of are restarted uncounted`, async () => {
+    await onThreads(2, async () => {
+      const limit = { maxRestarts: 0 };
+      const isDynamic = strategy === "dynamic";
+      const [, sup] = isDynamic
+        ? await dynamicSupervisor(limit).startLink()
+        : strategy === "simple_one_for_one"
+          ? await supervisor({ ...limit, strategy, children: [member("a")] }).startLink()
+          : await supervisor({ ...limit, strategy, children: [member("a"), member("b")] }).startLink();
+      if (isDynamic) {
+        await startChild(sup as Pid, member("a"));
+        await startChild(sup as Pid, member("b"));
+      } else if (strategy === "simple_one_for_one") await startChild(sup as Pid, []);
+      const labels = strategy === "simple_one_for_one" ? ["a"] : ["a", "b"];
+      let pids = await started(...labels);
+      for (let i = 0; i < 2; i++) {
+        await strangerEndsThread();
+        const next = await started(...labels);
+        assert.notEqual(threadOf(at(next, "a")), threadOf(at(pids, "a")));
+        pids = next;
+      }
+      // The same words from a living process are an exit like any other.
+      cast(at(pids, "a"), "exit", "scheduler_down");
+      assert.equal(await reasonOf(sup as Pid), "shutdown");
+    });
+  });
+}
+
+for (const strategy of ["one_for_one", "rest_for_one", "one_for_all"] as const) {
+  test(`${strategy}: the child a thread died of counts, also if others of the group died with it`, async () => {
+    await onThreads(2, async () => {
+      const children = [member("a"), member("b"), member("c")];
+      const [, sup] = await supervisor({ strategy, maxRestarts: 0, children }).startLink();
+      const { b } = await started("a", "b", "c");
+      cast(b as Pid, "endThread");
+      assert.equal(await reasonOf(sup as Pid), "shutdown");
+    });
+  });
+}
+
+test("a supervisor that dies with its thread is restarted by its parent, uncounted, with its children", async () => {
+  await onThreads(2, async () => {
+    const start = { definition: "Tree", args: [], scheduler: 1 };
+    await supervisor({ maxRestarts: 0, children: [{ id: "tree", type: "supervisor", start }] }).startLink();
+    await started("a", "b", "c");
+    for (let i = 0; i < 2; i++) {
+      await strangerEndsThread();
+      await started("a", "b", "c");
+    }
+  });
+});
+
+test("a child that ends its thread while it boots counts as a restart", async () => {
+  await onThreads(1, async () => {
+    const counter = new Int32Array(new SharedArrayBuffer(4));
+    const children = [{ id: "fatal", start: { definition: "FatalLater", args: [counter] } }];
+    const [, sup] = await supervisor({ maxRestarts: 2, children }).startLink();
+    await started("fatal");
+    kill((await whichChildren(sup as Pid))[0]?.pid as Pid);
+    assert.equal(await reasonOf(sup as Pid), "shutdown");
+    assert.equal(Atomics.load(counter, 0), 3); // it was started, and twice again
   });
 });
 

@@ -104,6 +104,81 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
     ],
   ],
   [
+    "a black box of a thread that told it",
+    {
+      tag: "black_box",
+      ...{
+        timeMs,
+        scheduler: 1,
+        thread: 3,
+        cause: "stuck",
+        blockedMs: 2000,
+        heapBytes: 1,
+        source: "interrupted",
+        tookMs: 12,
+      },
+      running: {
+        ...{
+          pid,
+          label: "channel room:1",
+          isCertain: true,
+          mailboxLength: 1,
+          name: null,
+          kind: "channel",
+          definition: "Room",
+        },
+        handled: 7,
+        message: { event: "say", payload: { password: "[FILTERED]" } },
+      },
+      stack:
+        "    at RegExp.test (<anonymous>)\n    at say (file:///app.js:1:2)\n    at process.processImmediate (node:internal/timers:483:21)",
+      processes: 2,
+      waiting: 6,
+      mailboxes: [{ pid, label: "channel room:1", length: 6 }],
+      recent: [
+        { pid, label: "channel room:1" },
+        { pid: "<0.7.2>" as Pid, label: null },
+      ],
+    },
+    [
+      "[joist] 03:04:05.678 scheduler 1 (thread 3) was stuck: its black box",
+      "  running   <0.7.1> (channel room:1), channel Room, stood still for 2000 ms",
+      "  message   { event: 'say', payload: { password: '[FILTERED]' } }",
+      "  mailbox   1 message, after 7 handled",
+      "  stack     at RegExp.test (<anonymous>)",
+      "            at say (file:///app.js:1:2)",
+      "  waiting   6 messages waiting for 2 processes",
+      "            6 in <0.7.1> (channel room:1)",
+      "  before    <0.7.1> (channel room:1)",
+      "            <0.7.2>",
+      "  source    it was interrupted, and told this itself (12 ms)",
+    ],
+  ],
+  [
+    "a black box of a thread that said nothing",
+    {
+      tag: "black_box",
+      ...{
+        timeMs,
+        scheduler: 1,
+        thread: 3,
+        cause: "swollen",
+        blockedMs: 150,
+        heapBytes: 1,
+        source: "memory",
+        tookMs: 0,
+      },
+      running: { pid, label: "worker", isCertain: false, mailboxLength: 3 },
+      recent: [],
+    },
+    [
+      "[joist] 03:04:05.678 scheduler 1 (thread 3) was swollen: its black box",
+      "  last ran  <0.7.1> (worker), stood still for 150 ms",
+      "  mailbox   3 messages",
+      "  source    it could not be asked: this is what it showed before (0 ms)",
+    ],
+  ],
+  [
     "a trace",
     { tag: "trace", timeMs, pid, label: "genServer", name: "counter", event: null, text: "got cast reset 0" },
     ["[joist] 03:04:05.678 *DBG* counter <0.7.1> got cast reset 0"],
@@ -319,7 +394,7 @@ test("a storm with no report after it is told by a timer", async () => {
 });
 
 test("only reports of the chosen level and above are made", () => {
-  const all: Report["tag"][] = ["crash", "supervisor", "progress", "thread_down", "trace", "notice", "left_out"];
+  const all: Report["tag"][] = ["crash", "supervisor", "progress", "black_box", "trace", "notice", "left_out"];
   assert.deepEqual(
     all.map((tag) => levelOf({ tag })),
     ["error", "error", "info", "error", "notice", "notice", "notice"],

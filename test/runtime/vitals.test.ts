@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePid } from "../../src/core/pid.js";
 import { ProcessRecord } from "../../src/runtime/process-record.js";
-import { allocateVitals, readVitals, VitalSigns } from "../../src/runtime/vitals.js";
+import { allocateVitals, readLastSlices, readVitals, VitalSigns } from "../../src/runtime/vitals.js";
 import { inline } from "../support/inline.js";
 
 const { scheduler } = inline();
@@ -23,6 +23,24 @@ test("a slice shows its process while it runs, and after it as the last one", ()
   vitals.end();
   assert.equal(readVitals(buffer, 4).isRunning, false);
   assert.deepEqual(readVitals(buffer, 4).last, last);
+});
+
+test("the processes of the last slices are shown, the newest first, each once in a row, with what waited for them", () => {
+  const buffer = allocateVitals();
+  const vitals = new VitalSigns(buffer);
+  assert.deepEqual(readLastSlices(buffer, 4), []);
+  const [a, b] = [process_(1, 4, "a"), process_(2, 4, "b")];
+  b.mailbox.push("waiting");
+  for (const record of [a, a, b, b]) vitals.begin(record);
+  assert.deepEqual(readLastSlices(buffer, 4), [
+    { pid: "<0.4.2>", label: "b", mailboxLength: 1 },
+    { pid: "<0.4.1>", label: "a", mailboxLength: 0 },
+  ]);
+  for (let i = 3; i <= 20; i++) vitals.begin(process_(i, 4, "many"));
+  assert.deepEqual(
+    readLastSlices(buffer, 4).map(({ pid }) => pid),
+    [20, 19, 18, 17, 16, 15, 14, 13].map((serial) => `<0.4.${serial}>`),
+  );
 });
 
 test("a changed label is shown; a long one is cut", () => {

@@ -140,6 +140,8 @@ for (const [options, message] of [
   [{ maxHeapBytes: 1000 }, "bad maxHeapBytes 1000: allowed are whole numbers from 16777216 to 17592186044416"],
   [{ maxRssBytes: Number.NaN }, "bad maxRssBytes NaN: allowed are whole numbers from 16777216 to 17592186044416"],
   [{ watchdogIntervalMs: 0 }, "bad watchdogIntervalMs 0: allowed are whole numbers from 1 to 10000"],
+  [{ blackBoxMs: 20_000 }, "bad blackBoxMs 20000: allowed are whole numbers from 0 to 10000"],
+  [{ blackBoxFile: "" }, "bad blackBoxFile : allowed are a path, a file URL, null"],
 ] as const) {
   test(`options: ${message}`, () => {
     assert.throws(() => resolveRuntimeOptions(options), { code: "JOIST_BAD_OPTION", message });

@@ -3,7 +3,7 @@
  * that process is an outcome like others: `node hostile.js DEED` prints an {@link Outcome} as a line of JSON. `node hostile.js DEED unwatched`:
  * without the watchdog, so that V8 finds the end of a heap by itself.
  */
-import { type StartOptions, start, type ThreadReport } from "joist";
+import { type BlackBoxReport, type StartOptions, start, type ThreadReport } from "joist";
 import { type Deed, isLeak } from "./apps/hostile.js";
 import { isolation } from "./isolation.js";
 import { RawClient } from "./raw-client.js";
@@ -37,6 +37,9 @@ export interface Outcome {
   /** Terminated threads that were not gone when all was well again. */
   readonly zombies: number;
   readonly peakRssMib: number;
+  /** How its black box was taken, and whether that names the channel and the event, and keeps the secret to itself. */
+  readonly box: BlackBoxReport["source"] | "none";
+  readonly boxIsRight: boolean;
 }
 
 interface Seat {
@@ -58,6 +61,7 @@ async function seatsOf(client: RawClient): Promise<Seat[]> {
 
 async function run(deed: Deed): Promise<Outcome> {
   const downs: ThreadReport[] = [];
+  const boxes: BlackBoxReport[] = [];
   const app = await start(new URL("./apps/hostile.js", import.meta.url), {
     port: 0,
     address: "127.0.0.1",
@@ -65,6 +69,7 @@ async function run(deed: Deed): Promise<Outcome> {
     isolation,
     report: (report) => {
       if (report.tag === "thread_down") downs.push(report);
+      if (report.tag === "black_box") boxes.push(report);
     },
     ...limitsFor(deed),
   });
@@ -86,7 +91,7 @@ async function run(deed: Deed): Promise<Outcome> {
 
   const startMs = performance.now();
   let [errorMs, rejoinMs, slowestMs, over] = [0, 0, 0, false];
-  villain.client.send("1", "deed", villain.topic, deed, {});
+  villain.client.send("1", "deed", villain.topic, deed, { note: "hello", password: "hunter2" });
   const others = living.map(async ({ client, topic, pid }) => {
     for (let asked = 1; !over || asked === 1; asked++) {
       const before = performance.now();
@@ -116,6 +121,9 @@ async function run(deed: Deed): Promise<Outcome> {
   clearInterval(gauge);
   if (typeof (await app.call("counter", "add", 1)) !== "number") throw new Error("the counter does not count");
 
+  while (boxes.length === 0) await new Promise((resolve) => setImmediate(resolve)); // within blackBoxMs
+  const [box] = boxes;
+  const told = JSON.stringify(box);
   const zombies = app.zombies;
   const [down] = downs;
   const { culprit } = down ?? {};
@@ -135,6 +143,12 @@ async function run(deed: Deed): Promise<Outcome> {
     threadsDown: downs.length,
     zombies,
     peakRssMib: Math.round(peakRss / 2 ** 20),
+    box: box?.source ?? "none",
+    boxIsRight:
+      box?.recent.some(({ pid }) => pid === villain.pid) === true &&
+      (box.running === undefined ? box.source === "answered" : box.running.pid === villain.pid) &&
+      !told.includes("hunter2") &&
+      (box.running?.message === undefined || (told.includes(`"event":"${deed}"`) && told.includes("hello"))),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A client that sends and receives frames as they are, over a WebSocket. */
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { FrameClient } from "./frame-client.js";
 
@@ -35,6 +36,11 @@ export class RawClient extends FrameClient {
 
   override sendText(text: string): void {
     this.#socket.send(text);
+  }
+
+  /** The TCP connection below, for who writes frames himself. */
+  get raw(): Socket {
+    return (this.#socket as unknown as { readonly _socket: Socket })._socket; // it is open, so it has one
   }
 
   sendBytes(bytes: Uint8Array): void {

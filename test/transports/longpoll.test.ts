@@ -34,7 +34,13 @@ class Bench {
     this.mount = new LongPollMount(options, setImmediate);
     this.#server = createServer((request, response) => {
       const token = new URL(request.url ?? "", "http://x").searchParams.get("token");
-      this.mount.handle({ request, response, token, connect: async () => await (this.outcome ?? this.#accepted()) });
+      this.mount.handle({
+        request,
+        response,
+        token,
+        enter: () => () => {},
+        connect: async () => await (this.outcome ?? this.#accepted()),
+      });
       for (const tell of this.#arrived.splice(0)) tell();
     });
   }

@@ -1,5 +1,6 @@
 /** Process functions for the tests of the runtime across threads. The program itself is empty. */
 
+import { pbkdf2Sync } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs";
 import type { Pid } from "../../../src/core/pid.js";
@@ -130,6 +131,39 @@ export const endless = {
     },
   }),
 };
+
+/** Spins when it comes back from an await. */
+export const spinsLater = define("spinsLater", async () => {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (;;);
+});
+
+/** As `endless`, with a secret that is not to be shown. */
+export const discreet = {
+  kind: "discreet",
+  boot: () => ({
+    handle: function spin(): void {
+      for (;;);
+    },
+    formatStatus: ({ message }: { readonly message?: unknown }) => ({
+      message: { ...(message as object), secret: "hidden" },
+    }),
+  }),
+};
+
+/** Sits in one native call at its first message, for about a second. */
+export const native = {
+  kind: "native",
+  boot: () => ({ handle: () => void pbkdf2Sync("secret", "salt", 2_000_000, 64, "sha512") }),
+};
+
+/** Fills its thread from a timer, some MiB at a time, and serves it meanwhile. */
+export const swelling = define("swelling", async () => {
+  const kept: Buffer[] = [];
+  setInterval(() => kept.push(Buffer.alloc(2 ** 22, 1)), 2);
+  setInterval(() => kept.push(Buffer.from(JSON.stringify(Array.from({ length: 50_000 }, (_, i) => ({ i }))))), 5);
+  await receive(() => false);
+});
 
 /** Ends at its first message, with a state that no other thread can have. */
 export const unclonable = {

@@ -1,0 +1,85 @@
+/**
+ * How many connections there may be, in all and from one address: asked before anything is done for a client, so that one too
+ * many costs next to nothing. A WebSocket counts from its upgrade request until its TCP connection is gone, a session of long
+ * poll from its first request until it ends.
+ */
+import { checkInteger } from "../core/check-integer.js";
+import type { Counts } from "../core/counts.js";
+
+export interface ConnectionLimitOptions {
+  /** Connections and long-poll sessions; one more is answered with 503. `Infinity`: no limit. @defaultValue 100000 */
+  readonly maxConnections?: number;
+  /**
+   * Of these, from one address of the network; one more is answered with 429. Behind a proxy all clients have its address, and
+   * behind one NAT thousands may share one: a limit is for servers that clients reach directly. IPv6 addresses count by their
+   * /64, which is what one customer has. @defaultValue `Infinity`
+   */
+  readonly maxConnectionsPerAddress?: number;
+}
+
+export const DEFAULT_MAX_CONNECTIONS = 100_000;
+
+/** @throws RuntimeError `badOption` */
+export function resolveConnectionLimits(options: ConnectionLimitOptions): Required<ConnectionLimitOptions> {
+  const { maxConnections = DEFAULT_MAX_CONNECTIONS, maxConnectionsPerAddress = Number.POSITIVE_INFINITY } = options;
+  for (const [name, value] of Object.entries({ maxConnections, maxConnectionsPerAddress })) {
+    if (value !== Number.POSITIVE_INFINITY) checkInteger(name, value, 1, Number.MAX_SAFE_INTEGER);
+  }
+  return { maxConnections, maxConnectionsPerAddress };
+}
+
+/** Why a client is not let in: also the body of the answer, and in `app.counts()` with `refused.` before it. */
+export type Full = "max_connections" | "max_connections_per_address";
+
+export class Admission {
+  readonly #limits: Required<ConnectionLimitOptions>;
+  readonly #counts: Counts;
+  /** Only kept if there is a limit for it. */
+  readonly #byAddress = new Map<string, number>();
+  #connections = 0;
+
+  constructor(limits: Required<ConnectionLimitOptions>, counts: Counts) {
+    this.#limits = limits;
+    this.#counts = counts;
+  }
+
+  /** Lets a client in: answers what is to be called, once, when it is gone; or why it may not come in. */
+  enter(address: string): (() => void) | Full {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    const from = maxConnectionsPerAddress === Number.POSITIVE_INFINITY ? null : networkOf(address);
+    if (this.#connections >= maxConnections) return this.#full("max_connections");
+    if (from !== null && (this.#byAddress.get(from) ?? 0) >= maxConnectionsPerAddress) {
+      return this.#full("max_connections_per_address");
+    }
+    this.#count(from, 1);
+    return () => this.#count(from, -1);
+  }
+
+  #count(from: string | null, change: 1 | -1): void {
+    this.#connections += change;
+    if (from === null) return;
+    const count = (this.#byAddress.get(from) ?? 0) + change;
+    if (count === 0) this.#byAddress.delete(from);
+    else this.#byAddress.set(from, count);
+  }
+
+  #full(why: Full): Full {
+    this.#counts.add(`refused.${why}`);
+    return why;
+  }
+}
+
+/** What counts as one address: of IPv6, the first four groups. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped !== null) return mapped[1] as string; // the pattern has one group
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = (address.split("%", 1)[0] as string).split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  while (tail !== undefined && groups.length + after.length < 8) groups.push("0");
+  return [...groups, ...after]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
+}

@@ -1,0 +1,243 @@
+/** What happens to a client that sends more than it may: slowed down, refused, closed; and that nothing of it is lost before. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type App, attachTelemetry, type TelemetryEvent } from "joist";
+import { withApp } from "../support/app.js";
+import type { FrameClient } from "../support/frame-client.js";
+import { PollClient } from "../support/poll-client.js";
+import { RawClient } from "../support/raw-client.js";
+
+const limitsApp: URL = new URL("../support/apps/limits.js", import.meta.url);
+const limited = { status: "error", response: { reason: "rate_limited" } };
+
+const onlyWebSocket = (port: number | undefined, at: string): Promise<FrameClient> =>
+  RawClient.connect(port, "vsn=2.0.0", `${at}/websocket`);
+const onlyLongPoll = (port: number | undefined, at: string): Promise<FrameClient> =>
+  PollClient.connect(port, "vsn=2.0.0", `${at}/longpoll`);
+const transports = [
+  ["websocket", onlyWebSocket],
+  ["longpoll", onlyLongPoll],
+] as const;
+
+/** Sends so many messages at once, and answers what each is answered with. Refusals come before what channels answer. */
+async function burst(client: FrameClient, topic: string, event: string, count: number): Promise<unknown[]> {
+  for (let i = 0; i < count; i++) client.send("1", `m${i}`, topic, event, { i });
+  const answers: unknown[] = [];
+  for (let i = 0; i < count; i++) answers.push((await client.next((frame) => frame[1] === `m${i}`))[4]);
+  return answers;
+}
+
+for (const [name, connect] of transports) {
+  test(`a client that is too fast is slowed down, and loses nothing: ${name}`, async () => {
+    await withApp(
+      async ({ app }) => {
+        const client = await connect(app.port, "/slowed");
+        const beganMs = performance.now();
+        await client.join("room:a");
+        const expected = Array.from({ length: 150 }, (_, i) => ({ status: "ok", response: { i } }));
+        assert.deepEqual(await burst(client, "room:a", "echo", 150), expected);
+        await client.settle();
+        // 152 messages, 20 of them at once, and 200 a second. The clock that is asked is as coarse as a turn.
+        assert.ok(performance.now() - beganMs > 600, `it took ${performance.now() - beganMs} ms`);
+        const counts = app.counts();
+        assert.ok((counts["paused.rate.connection"] ?? 0) >= 1);
+        assert.equal(counts["refused.rate.connection"], undefined);
+        client.drop();
+      },
+      {},
+      limitsApp,
+    );
+  });
+
+  test(`a client that can't be slowed down further is refused, and closed in the end: ${name}`, async () => {
+    await withApp(
+      async ({ app }) => {
+        const client = await connect(app.port, "/refusing");
+        await client.join("room:a");
+        for (let i = 0; i < 9; i++) client.send("1", `m${i}`, "room:a", "echo", { i });
+        client.send("1", null, "room:a", "echo", {}); // refused without a word
+        for (let i = 9; i < 13; i++) client.send("1", `m${i}`, "room:a", "echo", { i });
+        const answers: unknown[] = [];
+        for (let i = 0; i < 13; i++) {
+          answers.push((await client.next((frame) => frame[1] === `m${i}`))[4]);
+        }
+        assert.deepEqual(answers.slice(9), Array(4).fill(limited));
+        assert.deepEqual(answers[8], { status: "ok", response: { i: 8 } });
+        for (let i = 0; i < 3; i++) client.send("1", null, "room:a", "echo", {});
+        // Of a session the POST learns it, or the poll that waits.
+        assert.ok((name === "websocket" ? [1008] : [408, 500]).includes(await client.closed));
+        const counts = app.counts();
+        assert.equal(counts["closed.rate"], 1);
+        assert.ok((counts["refused.rate.connection"] ?? 0) >= 6);
+      },
+      {},
+      limitsApp,
+    );
+  });
+
+  test(`a channel that gets more than it can handle makes its client wait, and loses nothing: ${name}`, async () => {
+    await withApp(
+      async ({ app }) => {
+        for (const [path, topic, code] of [
+          ["/usual", "tiny:a", "paused.unhandled.messages"],
+          ["/bytes", "slow:a", "paused.unhandled.bytes"],
+        ] as const) {
+          const client = await connect(app.port, path);
+          await client.join(topic);
+          client.send("1", null, topic, "wait", {});
+          for (let n = 0; n < 200; n++) client.send("1", null, topic, "n", { n });
+          const answer = await client.ask(topic, "done");
+          assert.deepEqual(answer, { status: "ok", response: { count: 200, disorder: 0 } });
+          assert.ok((app.counts()[code] ?? 0) >= 1, code);
+          client.drop();
+        }
+      },
+      {},
+      limitsApp,
+    );
+  });
+}
+
+test("the end of a channel is the end of what was to be handled: its client goes on", async () => {
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/usual");
+      await client.join("tiny:a");
+      client.send("1", null, "tiny:a", "crash", {});
+      for (let n = 0; n < 50; n++) client.send("1", null, "tiny:a", "n", { n });
+      await client.next((frame) => frame[3] === "phx_error");
+      assert.equal(((await client.join("tiny:a", {}, "7"))[4] as { status: string }).status, "ok");
+      assert.ok((app.counts()["paused.unhandled.messages"] ?? 0) >= 1);
+      client.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
+
+test("joins have a limit of their own", async () => {
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/joins");
+      const answers = [];
+      for (const topic of ["room:a", "room:b", "room:c"]) answers.push((await client.join(topic))[4]);
+      assert.deepEqual(answers[2], limited);
+      assert.equal((answers[1] as { status: string }).status, "ok");
+      assert.equal(app.counts()["refused.rate.joins"], 1);
+      client.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
+
+test("a channel and its events have limits, and other topics don't notice", async () => {
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/usual");
+      await client.join("strict:a");
+      await client.join("room:a");
+      const ok = { status: "ok", response: {} };
+      assert.deepEqual(await burst(client, "strict:a", "typing", 3), [ok, ok, limited]);
+      const answers = (await burst(client, "strict:a", "echo", 3)) as { status: string }[];
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        ["ok", "ok", "error"],
+      );
+      assert.equal((await burst(client, "room:a", "echo", 50)).length, 50);
+      const counts = app.counts();
+      assert.deepEqual([counts["refused.rate.event"], counts["refused.rate.channel"]], [1, 1]);
+      // A leave is never one too many: the client would believe it has left.
+      client.send("1", "leave", "strict:a", "phx_leave", {});
+      assert.deepEqual((await client.next((frame) => frame[1] === "leave"))[4], ok);
+      client.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
+
+test("what limits do is told by telemetry, with the code that is counted", async () => {
+  const told: TelemetryEvent<"joist.socket.limit">[] = [];
+  const detach = attachTelemetry("joist.socket.limit:stop", (event) => told.push(event));
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/usual");
+      await client.join("strict:a");
+      await burst(client, "strict:a", "typing", 3);
+      client.drop();
+    },
+    {},
+    limitsApp,
+  );
+  detach();
+  assert.deepEqual(
+    told.map(({ metadata }) => metadata),
+    [{ code: "refused.rate.event", transport: "websocket", id: null, topic: "strict:a" }],
+  );
+});
+
+test("usual clients never meet the default limits: 16 messages in flight, 100 topics joined at once", async () => {
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/usual");
+      const topics = Array.from({ length: 100 }, (_, i) => `room:${i}`);
+      await Promise.all(topics.map((topic) => client.join(topic)));
+      for (let round = 0; round < 200; round++) await burst(client, "room:0", "echo", 16);
+      assert.deepEqual(app.counts(), {});
+      client.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
+
+/** Floods a slow channel from another OS process; meanwhile a neighbour asks. Answers what it was like for him, in ms, sorted. */
+async function flood(app: App, neighbour: FrameClient, topic: string, count: number): Promise<number[]> {
+  let over = false;
+  const flooding = promisify(execFile)(process.execPath, [
+    ...[fileURLToPath(new URL("../support/flood.js", import.meta.url)), String(app.port), "/unlimited", topic],
+    String(count),
+  ]).finally(() => {
+    over = true;
+  });
+  const waitedMs: number[] = [];
+  for (let i = 0; !over; i++) {
+    const askedMs = performance.now();
+    await neighbour.ask("room:neighbour", "echo", {}, `${topic}${i}`);
+    waitedMs.push(performance.now() - askedMs);
+    await new Promise((resolve) => setTimeout(resolve, 5)); // or its own questions would be a flood
+  }
+  const answer = JSON.parse((await flooding).stdout) as unknown;
+  assert.deepEqual(answer, { status: "ok", response: { count, disorder: 0 } });
+  return waitedMs.toSorted((a, b) => a - b);
+}
+
+test("a million messages to a slow channel: all handled in order, memory bounded, neighbours answered", async () => {
+  await withApp(
+    async ({ app }) => {
+      const neighbour = await onlyWebSocket(app.port, "/usual");
+      await neighbour.join("room:neighbour");
+      await flood(app, neighbour, "slow:first", 50_000); // heaps grow with the first work they get
+      const rssBefore = process.memoryUsage.rss();
+      let peakRss = rssBefore;
+      const gauge = setInterval(() => {
+        peakRss = Math.max(peakRss, process.memoryUsage.rss());
+      }, 10);
+      const waitedMs = await flood(app, neighbour, "slow:a", 1_000_000);
+      clearInterval(gauge);
+      const grownMib = (peakRss - rssBefore) / 2 ** 20;
+      const p99Ms = waitedMs[Math.floor(waitedMs.length * 0.99)] ?? 0;
+      assert.ok(grownMib < 50, `grown by ${grownMib} MiB`);
+      // Without limits it waits for seconds. Much is the machine's: this test has four threads and two processes at work.
+      assert.ok(p99Ms < 500, `a neighbour waited ${p99Ms} ms`);
+      assert.ok((app.counts()["paused.unhandled.messages"] ?? 0) > 1);
+      neighbour.drop();
+    },
+    {},
+    limitsApp,
+  );
+});
