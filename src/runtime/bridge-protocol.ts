@@ -1,7 +1,7 @@
 /** What the main process and the main thread of a scheduler's process tell each other; all else goes past that thread. */
 import type { HostMemory } from "./host.js";
 import type { ThreadData } from "./thread-protocol.js";
-import type { Vitals } from "./vitals.js";
+import type { LastSlice, Vitals } from "./vitals.js";
 
 export interface BridgeStart {
   readonly tag: "start";
@@ -15,6 +15,11 @@ export type BridgeOrder = BridgeStart | { readonly tag: "interrupt"; readonly ti
 export type BridgeNews =
   /** What came of an interrupt: the black box as JSON, or nothing. */
   | { readonly tag: "interrupted"; readonly json: unknown }
-  | { readonly tag: "vitals"; readonly vitals: Vitals; readonly memory: Omit<HostMemory, "told"> }
+  | {
+      readonly tag: "vitals";
+      readonly vitals: Vitals;
+      readonly lastSlices: readonly LastSlice[];
+      readonly memory: Omit<HostMemory, "told">;
+    }
   /** The scheduler thread has ended, and so does the process. */
   | { readonly tag: "ended"; readonly reason: string; readonly vitals: Vitals };

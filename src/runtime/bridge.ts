@@ -10,7 +10,7 @@ import { OPEN_BLACK_BOX } from "./black-box.js";
 import type { BridgeNews, BridgeOrder, BridgeStart } from "./bridge-protocol.js";
 import { interrupt } from "./interrupt.js";
 import { startWorker } from "./start-worker.js";
-import { allocateVitals, readVitals } from "./vitals.js";
+import { allocateVitals, readLastSlices, readVitals } from "./vitals.js";
 
 /** Signals a terminal or a service manager sends to all processes of a group. The main process decides what they mean. */
 const SHARED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -36,6 +36,7 @@ function startScheduler({ data, intervalMs }: BridgeStart): Worker {
     tell({
       tag: "vitals",
       vitals: readVitals(vitals, data.thread),
+      lastSlices: readLastSlices(vitals, data.thread),
       memory: { rssBytes: process.memoryUsage.rss(), ownBytes: used_heap_size + external_memory },
     });
   }, intervalMs);

@@ -51,8 +51,9 @@ export class Hub implements Mirror {
     );
     const spoke: Spoke = new Spoke({
       ...setup,
-      // One that was given up and runs on is dead to all others: what it still says is not heard.
       take: (kind, to, body, frame) => {
+        if (kind === Kind.news) return spoke.heard(body);
+        // One that was given up and runs on is dead to all others: what it still has for them is not passed on.
         if (this.#spokes.get(thread) !== spoke) return;
         if (kind !== Kind.batch) this.#take(spoke, kind, body);
         else if (to === scheduler.thread) link.arrived(body);
@@ -115,8 +116,6 @@ export class Hub implements Mirror {
         return spoke.write(valueFrame(Kind.answer, 0, this.#answer(fromBytes(body) as Question))); // our own thread asks
       case Kind.undo:
         return this.#undo(fromBytes(body) as Question);
-      case Kind.news:
-        return spoke.heard(body);
     }
   }
 

@@ -30,7 +30,7 @@ import type { Spoke } from "./spoke.js";
 import { hardLimitMib } from "./start-worker.js";
 import { processFlags } from "./thread-flags.js";
 import type { News, Order, Peer } from "./thread-protocol.js";
-import { NO_VITALS, type Vitals } from "./vitals.js";
+import { type LastSlice, NO_VITALS, type Vitals } from "./vitals.js";
 
 /** Milliseconds between the end of a process's pipe and that of the process. */
 const PIPE_END_WAIT_MS = 1000;
@@ -41,6 +41,7 @@ export class SchedulerProcess implements SchedulerHost {
   readonly started: Promise<unknown>;
   memory: HostMemory = { rssBytes: 0, ownBytes: 0, told: 0 };
   vitals: Vitals = NO_VITALS;
+  lastSlices: readonly LastSlice[] = [];
   pulse: Pid | null = null;
 
   readonly #setup: HostSetup;
@@ -116,11 +117,6 @@ export class SchedulerProcess implements SchedulerHost {
     return this.#gone;
   }
 
-  /** What its process shows in memory can't be seen from here. */
-  get lastSlices(): [] {
-    return [];
-  }
-
   get hardLimitBytes(): number {
     return hardLimitMib(this.#setup.options.maxHeapBytes) * 2 ** 20;
   }
@@ -183,6 +179,7 @@ export class SchedulerProcess implements SchedulerHost {
           this.vitals = news.vitals;
         } else {
           this.vitals = news.vitals;
+          this.lastSlices = news.lastSlices;
           this.memory = { ...news.memory, told: this.memory.told + 1 };
         }
       });
