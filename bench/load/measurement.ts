@@ -11,7 +11,15 @@ export interface Times {
   readonly windowMs: number;
   /** How long what was sent within the window may come late. @defaultValue 5000 */
   readonly lateMs?: number;
+  /**
+   * Messages that the warm-up and the window have at least: where there are fewer, each goes on for up to {@link STRETCH} times its
+   * length, as on a machine that has little time left for the server. @defaultValue 0
+   */
+  readonly minMessages?: number;
 }
+
+/** How many times longer a measurement may take that wants a number of messages. */
+export const STRETCH = 4;
 
 /** A moment of the window, for plots over time. */
 export interface Sample {
@@ -65,6 +73,8 @@ export class Measurement {
   /** Of the whole run. */
   failures = 0;
   measuring = false;
+  /** Messages of the whole run. */
+  #seen = 0;
   readonly #server: number;
   readonly #microsPerTick: number = tickMicros();
   #startMs = Number.POSITIVE_INFINITY;
@@ -78,6 +88,7 @@ export class Measurement {
 
   /** Closed loops: counts one message, if it falls into the window. */
   count(sinceMs: number): void {
+    this.#seen += 1;
     if (!this.measuring) return;
     this.messages += 1;
     this.#record(sinceMs);
@@ -93,6 +104,7 @@ export class Measurement {
    * what was meant for the window, also of what comes after it.
    */
   arrive(meantMs: number): void {
+    this.#seen += 1;
     if (this.measuring) this.messages += 1;
     if (!this.#inWindow(meantMs)) return;
     this.#arrived += 1;
@@ -104,8 +116,8 @@ export class Measurement {
   }
 
   /** Warms up, measures, waits for what is late, and says what there was. */
-  async window({ warmUpMs, windowMs, lateMs = DEFAULT_LATE_MS }: Times): Promise<Measured> {
-    await delay(warmUpMs);
+  async window({ warmUpMs, windowMs, lateMs = DEFAULT_LATE_MS, minMessages = 0 }: Times): Promise<Measured> {
+    await this.#pass(warmUpMs, minMessages);
     const own = process.cpuUsage();
     const server = readCpuMicros(this.#server, this.#microsPerTick);
     const machine = readBusyMicros(this.#microsPerTick);
@@ -119,7 +131,7 @@ export class Measurement {
     sample();
     const sampling = setInterval(sample, SAMPLE_MS);
     this.measuring = true;
-    await delay(windowMs);
+    await this.#pass(windowMs, minMessages);
     this.measuring = false;
     this.#endMs = performance.now();
     const windowMicros = { from, to: monotonicMicros() };
@@ -138,6 +150,13 @@ export class Measurement {
     this.failures += this.#expected - this.#arrived;
     const { messages, failures } = this;
     return { ...times, messages, failures, pssBytes, samples, latency: encodeIntoCompressedBase64(this.latency) };
+  }
+
+  async #pass(ms: number, minMessages: number): Promise<void> {
+    const until = this.#seen + minMessages;
+    const latestMs = performance.now() + ms * STRETCH;
+    await delay(ms);
+    while (this.#seen < until && performance.now() < latestMs) await delay(50);
   }
 
   #inWindow(meantMs: number): boolean {

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { LoadAnswer, LoadOrder } from "./generator.js";
-import type { Measured, Times } from "./measurement.js";
+import { type Measured, STRETCH, type Times } from "./measurement.js";
 import type { Scenario, ServerName } from "./scenarios.js";
 
 /** Beyond the times of the measurement: starting, connecting, joining. */
@@ -52,7 +52,7 @@ export async function run(scenario: Scenario, server: ServerName, setup: RunSetu
     const { port } = (await nextMessage(serving, RUN_EXTRA_MS, `the server ${server}`)) as { port: number };
     const order: LoadOrder = { scenario, server, port, pid: serving.pid as number, times };
     generating.send(order);
-    const limitMs = times.warmUpMs + times.windowMs + RUN_EXTRA_MS + scenario.connections * JOIN_MS;
+    const limitMs = (times.warmUpMs + times.windowMs) * STRETCH + RUN_EXTRA_MS + scenario.connections * JOIN_MS;
     const answer = (await nextMessage(generating, limitMs, "the load generator")) as LoadAnswer;
     if ("problem" in answer) throw new Error(answer.problem);
     return answer.measured;

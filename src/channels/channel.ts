@@ -19,7 +19,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import type { Failure, NoReply, Ok, Reply, Stop } from "../otp/results.js";
-import type { Behaviour, Definition } from "../runtime/process.js";
+import { type Behaviour, checkIsolation, type Definition, type Isolation } from "../runtime/process.js";
 import { bootChannel } from "./channel-process.js";
 import { type ChannelLimits, type ChannelRates, resolveChannelLimits } from "./limits.js";
 import { checkLogLevel, type LogLevel } from "./log.js";
@@ -82,6 +82,11 @@ export interface ChannelOptions<A extends object> {
   readonly logHandleIn?: LogLevel;
   /** How much its client may send it. */
   readonly limits?: ChannelLimits;
+  /**
+   * `"dedicated"`: its channels run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
 }
 
 export class Channel implements Definition<readonly [JoinRequest]> {
@@ -89,12 +94,15 @@ export class Channel implements Definition<readonly [JoinRequest]> {
   // Erased: the process runs any channel alike, and the types have done their work where the channel was written.
   readonly options: ChannelOptions<Record<string, unknown>>;
   readonly limits: ChannelRates;
+  readonly isolation: Isolation;
 
   constructor(options: ChannelOptions<Record<string, unknown>>) {
+    checkIsolation(options.isolation);
     checkLogLevel("logJoin", options.logJoin ?? false);
     checkLogLevel("logHandleIn", options.logHandleIn ?? false);
     this.options = options;
     this.limits = resolveChannelLimits(options.limits ?? {});
+    this.isolation = options.isolation ?? "shared";
   }
 
   /** The broadcast events it takes in hand. */
@@ -110,7 +118,7 @@ export class Channel implements Definition<readonly [JoinRequest]> {
 /**
  * Defines a channel; `A` is the type of its assigns.
  *
- * @throws RuntimeError `badOption` for a level that is none, or a limit out of range.
+ * @throws RuntimeError `badOption` for a level or an isolation that is none, or a limit out of range.
  */
 export function channel<A extends object = Record<string, unknown>>(options: ChannelOptions<A>): Channel {
   return new Channel(options as unknown as ChannelOptions<Record<string, unknown>>); // see Channel.options

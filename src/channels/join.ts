@@ -80,7 +80,7 @@ export class Join implements PortHandler, Subscriber {
     return this.#channel ?? this.#port.pid;
   }
 
-  /** Starts the channel; `false` if no scheduler can take it now. */
+  /** Starts the channel, or answers that it can't be started for a while; `false` if no scheduler can take it now. */
   start(frame: Encoded): boolean {
     const { serializer, id, assigns, pid, transport, filter } = this.#connection;
     const request = {
@@ -97,9 +97,13 @@ export class Join implements PortHandler, Subscriber {
     } satisfies JoinRequest;
     const { beside } = this.#connection;
     const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`, beside);
-    if (spawned === undefined) return false;
+    if (spawned === undefined) {
+      if (!this.#port.isRefused(this.#route.channel)) return false;
+      this.fail();
+      return true;
+    }
     this.#channel = spawned.pid;
-    this.#connection.beside = spawned.pid;
+    if (!spawned.isApart) this.#connection.beside = spawned.pid;
     this.#timer = setTimeout(this.#late, this.#connection.joinTimeoutMs);
     return true;
   }

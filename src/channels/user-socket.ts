@@ -14,7 +14,17 @@
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { Failure, Ok, ok } from "../otp/results.js";
-import { type Behaviour, type Definition, keyOf, parent, type ReportLevel, self, send } from "../runtime/process.js";
+import {
+  type Behaviour,
+  checkIsolation,
+  type Definition,
+  type Isolation,
+  keyOf,
+  parent,
+  type ReportLevel,
+  self,
+  send,
+} from "../runtime/process.js";
 import type { Channel, MaybePromise } from "./channel.js";
 import { type FilterParameters, filterParameters } from "./filter-parameters.js";
 import { resolveSocketLimits, type SocketLimits } from "./limits.js";
@@ -80,15 +90,23 @@ export interface SocketOptions {
   readonly connectTimeoutMs?: number;
   /** How much a client may send over one connection. */
   readonly limits?: SocketLimits;
+  /**
+   * Where `connect` runs. `"dedicated"`: on a thread kept for it; see {@link Isolation}. Its channels have their own.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
 }
 
 export class UserSocket implements Definition<readonly [ConnectCall]> {
   readonly kind = "socket";
   readonly options: SocketOptions;
+  readonly isolation: Isolation;
 
   constructor(options: SocketOptions) {
     checkLogLevel("log", options.log ?? false);
+    checkIsolation(options.isolation);
     this.options = options;
+    this.isolation = options.isolation ?? "shared";
   }
 
   /** Runs `connect` and answers the connection, its parent. */
@@ -151,7 +169,7 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
   }
 }
 
-/** Defines a socket. @throws RuntimeError `badOption` for a `log` that is no level. */
+/** Defines a socket. @throws RuntimeError `badOption` for a `log` that is no level, or a bad isolation. */
 export function socket(options: SocketOptions): UserSocket {
   return new UserSocket(options);
 }

@@ -111,6 +111,14 @@ export class App {
     return this.#runtime.zombies;
   }
 
+  /**
+   * The definitions that are in quarantine, by their keys in the application module: threads died of their processes
+   * `quarantineAfter` times within `quarantineWindowMs`, and so they run on a thread apart from all others, until the end.
+   */
+  get quarantined(): readonly string[] {
+    return this.#runtime.quarantined;
+  }
+
   /** Broadcasts an event to everyone on `topic`. @throws RuntimeError `badPayload`, before anything was sent. */
   broadcast(topic: string, event: string, payload: unknown = {}): void {
     this.run(() => broadcast(topic, event, payload));

@@ -21,7 +21,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { ShownStatus } from "../core/shown-status.js";
 import type { Destination } from "../core/via.js";
-import type { Definition } from "../runtime/process.js";
+import { checkIsolation, type Definition, type Isolation } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import { call, cast } from "./gen-server-calls.js";
 import { abcast, type MultiCallResult, multiCall } from "./gen-server-many.js";
@@ -66,6 +66,11 @@ export interface GenServerOptions<A, S, Calls, Casts> {
    * @see https://www.erlang.org/doc/apps/stdlib/gen_server.html#c:format_status/1
    */
   formatStatus?(status: ServerStatus<S>): Partial<ShownStatus>;
+  /**
+   * `"dedicated"`: its servers run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
 }
 
 /** The parameters of a start: `init`'s argument, left out if it takes none, and options. */
@@ -76,9 +81,12 @@ export type StartParameters<A, Options> = undefined extends A
 /** A kind of server. Started by its methods or by a supervisor; its servers are addressed by pid or name. */
 export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
   readonly kind: string = "genServer";
+  readonly isolation: Isolation;
   readonly #callbacks: Callbacks<S>;
 
   constructor(options: GenServerOptions<A, S, Calls, Casts>) {
+    checkIsolation(options.isolation);
+    this.isolation = options.isolation ?? "shared";
     this.#callbacks = {
       init: options.init as (arg: unknown) => MaybeAsync<InitResult<S>>, // boot gets what start took, an A
       calls: new Map(Object.entries(options.handleCall ?? {})),
@@ -145,7 +153,7 @@ export class GenServer<A, S, Calls, Casts> implements Definition<readonly [A]> {
   }
 }
 
-/** Defines a kind of server. */
+/** Defines a kind of server. @throws RuntimeError `badOption` for a bad isolation. */
 export function genServer<A, S, Calls, Casts>(
   options: GenServerOptions<A, S, Calls, Casts>,
 ): GenServer<A, S, Calls, Casts> {

@@ -12,16 +12,34 @@
  * const pid = spawn(Echo, ["hello"]);
  * ```
  */
-import { type Definition, type ProcessFunction, processFunction } from "../runtime/process.js";
+import {
+  checkIsolation,
+  type Definition,
+  type Isolation,
+  type ProcessFunction,
+  processFunction,
+} from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import { type StartLinkOptions, type StartResult, startProcess } from "./start.js";
+
+export interface ProcOptions {
+  /**
+   * `"dedicated"`: its processes run on a thread kept for them, which takes no others; see {@link Isolation}. Run as a task, it
+   * is a task: those run where they are asked for.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
+}
 
 export class Proc<Args extends readonly unknown[]> implements Definition<Args> {
   /** The function's name. */
   readonly kind: string;
+  readonly isolation: Isolation;
   readonly #run: ProcessFunction<Args>;
 
-  constructor(run: ProcessFunction<Args>) {
+  constructor(run: ProcessFunction<Args>, { isolation = "shared" }: ProcOptions = {}) {
+    checkIsolation(isolation);
+    this.isolation = isolation;
     this.kind = run.name || "proc";
     this.#run = run;
   }
@@ -46,7 +64,10 @@ export class Proc<Args extends readonly unknown[]> implements Definition<Args> {
   }
 }
 
-/** Makes a definition of an async function. */
-export function proc<Args extends readonly unknown[]>(run: ProcessFunction<Args>): Proc<Args> {
-  return new Proc(run);
+/** Makes a definition of an async function. @throws RuntimeError `badOption` for a bad isolation. */
+export function proc<Args extends readonly unknown[]>(
+  run: ProcessFunction<Args>,
+  options: ProcOptions = {},
+): Proc<Args> {
+  return new Proc(run, options);
 }

@@ -42,7 +42,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { From } from "../core/messages.js";
 import type { Destination } from "../core/via.js";
-import type { Definition } from "../runtime/process.js";
+import { checkIsolation, type Definition, type Isolation } from "../runtime/process.js";
 import { type ChildOptions, type ChildSpec, childSpec } from "./child-spec.js";
 import type { StartParameters } from "./gen-server.js";
 import { call, cast } from "./gen-server-calls.js";
@@ -105,6 +105,11 @@ export interface StateMachineOptions<A, I, N extends string, D, States, Otherwis
    * @see https://www.erlang.org/doc/apps/stdlib/gen_statem.html#c:format_status/1
    */
   formatStatus?(status: MachineStatus<StateOf<I, N>, NoInfer<D>>): Partial<MachineStatus<unknown, unknown>>;
+  /**
+   * `"dedicated"`: its machines run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * @defaultValue `"shared"`
+   */
+  readonly isolation?: Isolation;
 }
 
 /** The tables of all states, as a union. */
@@ -135,9 +140,12 @@ type OrUnknown<T> = [T] extends [never] ? unknown : T;
 /** A kind of state machine. Started by its methods or by a supervisor; its machines are addressed by pid or name. */
 export class StateMachine<A, Calls, Casts> implements Definition<readonly [A]> {
   readonly kind: string = "stateMachine";
+  readonly isolation: Isolation;
   readonly #callbacks: Callbacks;
 
-  constructor(callbacks: Callbacks) {
+  constructor(callbacks: Callbacks, isolation: Isolation = "shared") {
+    checkIsolation(isolation);
+    this.isolation = isolation;
     this.#callbacks = callbacks;
   }
 
@@ -185,15 +193,17 @@ export class StateMachine<A, Calls, Casts> implements Definition<readonly [A]> {
 /**
  * Defines a kind of state machine.
  *
- * @throws RuntimeError `badOption` if there are neither `states` nor `handleEvent`, or a state is no table and no function.
+ * @throws RuntimeError `badOption` if there are neither `states` nor `handleEvent`, a state is no table and no function, or for
+ *   a bad isolation.
  */
 export function stateMachine<A, I, N extends string, D, States, Otherwise>(
   options: StateMachineOptions<A, I, N, D, States, Otherwise> & BeginsIn<StateOf<I, N>>,
 ): StateMachine<A, Part<TablesOf<States> | Otherwise, "call">, Part<TablesOf<States> | Otherwise, "cast">> {
-  return new StateMachine({
+  const callbacks: Callbacks = {
     init: options.init as Callbacks["init"], // boot gets what start took, an A
     clauses: new Clauses(options.states as never, options.handleEvent as never, options.stateEnter === true),
     terminate: options.terminate as Callbacks["terminate"],
     formatStatus: options.formatStatus as Callbacks["formatStatus"], // it gets what the machine has
-  });
+  };
+  return new StateMachine(callbacks, options.isolation);
 }

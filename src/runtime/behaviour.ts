@@ -5,6 +5,7 @@
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { ShownStatus } from "../core/shown-status.js";
+import type { Isolation } from "./isolation.js";
 
 /** The inside of one running process. Created by {@link Definition.boot} in the process itself. */
 export interface Behaviour {
@@ -43,6 +44,8 @@ export interface Behaviour {
 export interface Definition<Args extends readonly unknown[] = readonly unknown[]> {
   /** What it is, for labels and errors: `"genServer"`, `"channel"` … */
   readonly kind: string;
+  /** How far apart from others its instances run. @defaultValue `"shared"` */
+  readonly isolation?: Isolation | undefined;
   /** Runs as the first turn of the new process, so a throw in here is that process's crash. */
   boot(...args: Args): Behaviour | PromiseLike<Behaviour>;
 }

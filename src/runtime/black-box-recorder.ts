@@ -53,7 +53,8 @@ function fromMemory(
 ): Taken {
   if (last === null) return { source: "memory" };
   const { mailboxLength = 0 } = slices[0] ?? {};
-  return { source: "memory", running: { ...last, isCertain: isRunning, mailboxLength } };
+  const { pid, label } = last;
+  return { source: "memory", running: { pid, label, isCertain: isRunning, mailboxLength } };
 }
 
 /** Appends a report to a file as a line of JSON. */

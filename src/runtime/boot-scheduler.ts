@@ -6,21 +6,27 @@ import { Interest } from "./interest.js";
 import { Keys } from "./keys.js";
 import type { Mirror } from "./mirror.js";
 import { Names } from "./names.js";
+import { Placements } from "./placements.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
 import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { Cells, type SharedBuffers } from "./shared.js";
 
-/** @param seed - Of the tables these are a copy of, if they are one. */
-export function allocateShared(slots: number, seed: number = randomInt(2 ** 31)): SharedBuffers {
+/**
+ * @param dedicated - How many of the slots, the last ones, are kept for definitions.
+ * @param seed - Of the tables these are a copy of, if they are one.
+ */
+export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31)): SharedBuffers {
   return {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
+    placements: new SharedArrayBuffer(Placements.bytes()),
     names: new SharedArrayBuffer(Names.bytes()),
     keys: new SharedArrayBuffer(Keys.bytes()),
     interest: new SharedArrayBuffer(Interest.bytes()),
     seed,
     slots,
+    dedicated,
   };
 }
 
@@ -46,6 +52,7 @@ export function bootScheduler(setup: ThreadSetup): Scheduler {
     cells,
     names: new Names(shared, cells, new Keys(shared, cells, thread, mirror), mirror),
     interest: new Interest(shared, slot, mirror),
+    placements: new Placements(shared, mirror),
     clock: monotonicClock,
   });
 }

@@ -5,6 +5,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type Definition, isDefinition } from "./behaviour.js";
+import { checkIsolation, type Isolation } from "./isolation.js";
 
 /** How deep the exports are searched: a channel inside a socket inside an application's default export is at 7. */
 const MAX_DEPTH = 8;
@@ -20,9 +21,19 @@ interface Found {
 /** A function of any kind, to be called with what its caller knows it takes. */
 export type AnyFunction = (...args: never) => unknown;
 
+/** A definition of the application as the main thread knows it. */
+export interface ListedDefinition {
+  readonly key: string;
+  /** The other keys it is found by: other modules that export it, too. */
+  readonly aliases: readonly string[];
+  readonly isolation: Isolation;
+}
+
 export class Definitions {
   readonly #byKey = new Map<string, Definition>();
   readonly #keys = new Map<Definition, string>();
+  /** Those of the application, each with its place in {@link list}, from 1 on. */
+  readonly #numbers = new Map<Definition, number>();
   readonly #functions = new Map<string, AnyFunction>();
   readonly #functionKeys = new Map<AnyFunction, string>();
 
@@ -69,7 +80,29 @@ export class Definitions {
   add(key: string, definition: Definition): void {
     this.#byKey.set(key, definition);
     // Found again, in another module that exports it too, it keeps its first name.
-    if (!this.#keys.has(definition)) this.#keys.set(definition, key);
+    if (this.#keys.has(definition)) return;
+    this.#keys.set(definition, key);
+    if (!this.#isOwn(definition)) this.#numbers.set(definition, this.#numbers.size + 1);
+  }
+
+  /** The application's own definitions, in the order of their numbers. @throws RuntimeError `badOption` for a bad isolation. */
+  list(): ListedDefinition[] {
+    const aliases = new Map<Definition, string[]>();
+    for (const [key, definition] of this.#byKey) {
+      if (this.#keys.get(definition) === key) aliases.set(definition, []);
+      else aliases.get(definition)?.push(key);
+    }
+    return [...this.#numbers.keys()].map((definition) => {
+      const { isolation } = definition;
+      checkIsolation(isolation);
+      const key = this.#keys.get(definition) as string; // `add` sets both
+      return { key, aliases: aliases.get(definition) ?? [], isolation: isolation ?? "shared" };
+    });
+  }
+
+  /** Which one of {@link list} a definition is, counted from 1; 0 for one of the library, or that is not exported. */
+  numberOf(definition: Definition): number {
+    return this.#numbers.get(definition) ?? 0;
   }
 
   /** The key of a definition, if it is among the exports. */

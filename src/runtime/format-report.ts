@@ -85,6 +85,11 @@ function content(report: Report): Content {
         `scheduler ${report.scheduler} (thread ${report.thread}) was ${report.cause}: its black box`,
         boxLines(report),
       ];
+    case "quarantined": {
+      const { definition, count, windowMs, scheduler } = report;
+      const headline = `${definition} is in quarantine, on scheduler ${scheduler}: ${count} threads died of it within ${windowMs} ms`;
+      return [headline, report.with.length === 0 ? [] : [["with", report.with.join(", ")]]];
+    }
     case "trace":
       return [`*DBG* ${report.name ?? report.label} ${report.pid} ${report.text}`, []];
     case "log":

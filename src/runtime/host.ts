@@ -8,7 +8,7 @@ import type { BlackBoxContents } from "./black-box.js";
 import { type RuntimeOptions, reportingOf } from "./options.js";
 import type { Report } from "./report.js";
 import type { SharedBuffers } from "./shared.js";
-import type { Order, ThreadData } from "./thread-protocol.js";
+import type { Loaded, Order, ThreadData } from "./thread-protocol.js";
 import type { LastSlice, Vitals } from "./vitals.js";
 import { beatMsOf } from "./watchdog.js";
 
@@ -19,8 +19,8 @@ export interface SchedulerHost {
   /** Never used again. */
   readonly number: number;
   readonly slot: number;
-  /** Settles with the application's manifest once it is ready; rejects with `startFailed` if it ends before. */
-  readonly started: Promise<unknown>;
+  /** Settles with what it has loaded once it is ready; rejects with `startFailed` if it ends before. */
+  readonly started: Promise<Loaded>;
   /** Whether it has loaded the application and takes turns. */
   readonly isReady: boolean;
   readonly vitals: Vitals;
@@ -38,6 +38,8 @@ export interface SchedulerHost {
   askBlackBox(timeoutMs: number): Promise<BlackBoxContents | undefined>;
   /** Takes its black box, as JSON, in the middle of whatever runs there. Rejects or is no string if that can't be done. */
   interrupt(timeoutMs: number): Promise<unknown>;
+  /** The key of a definition by its number in the vital signs; `null` for 0. */
+  definitionOf(number: number): string | null;
   order(what: Order, transfer?: MessagePort[]): void;
   /** Ends it when the last it printed has arrived. */
   end(): Promise<unknown>;
@@ -81,7 +83,7 @@ export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "pee
   return {
     thread: number,
     slot,
-    tables: { slots: shared.slots, seed: shared.seed },
+    tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed },
     budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
     reporting: reportingOf(options),
     beatMs: beatMsOf(options),

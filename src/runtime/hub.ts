@@ -70,7 +70,8 @@ export class Hub implements Mirror {
   // ---- what the main thread's tables tell ----
 
   claimed(table: Table, index: number): void {
-    this.#tell((changes) => addWords(changes, table, this.#wordsOf(table), index, SLOT_WORDS[table] as number));
+    const words = this.#wordsOf(table);
+    this.#tell((changes) => addWords(changes, table, words, index, SLOT_WORDS[table] ?? words.length));
   }
 
   freed(table: Table, index: number): void {

@@ -14,7 +14,7 @@
 import type { Pid } from "../core/pid.js";
 import type { SharedBuffers } from "./shared.js";
 
-export const Table = { cells: 0, names: 1, keys: 2, interest: 3 } as const;
+export const Table = { cells: 0, names: 1, keys: 2, interest: 3, placements: 4 } as const;
 export type Table = (typeof Table)[keyof typeof Table];
 
 /** What the tables tell of their changes. */
@@ -37,11 +37,13 @@ export interface Authority {
   claimKey(registry: Pid, key: string, pid: Pid, data: number): Pid | undefined;
 }
 
-/** Words of a slot, by table: what changes together. */
+/** Words of a slot, by table: what changes together. Placements change seldom, and all together. */
 export const SLOT_WORDS: readonly number[] = [2, 4, 6, 1];
 
 export function wordsOf(shared: SharedBuffers): readonly Int32Array[] {
-  return [shared.cells, shared.names, shared.keys, shared.interest].map((buffer) => new Int32Array(buffer));
+  return [shared.cells, shared.names, shared.keys, shared.interest, shared.placements].map(
+    (buffer) => new Int32Array(buffer),
+  );
 }
 
 /** Adds what is in `count` words of a table to a list of changes: table, index, count, words. */

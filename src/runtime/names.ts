@@ -128,7 +128,7 @@ export class Names {
 }
 
 // thread: 16 bits, creator: 16 bits, serial + 1: 31 bits. Threads and creators are numbered from 0 and never reused;
-// `thread-keeper.ts` stops the runtime long before 65,536 replacements.
+// `thread-keeper.ts` sees to it that there are no more than 16 bits can number.
 function pack(pid: Pid): bigint {
   const { thread, serial, creator } = pidParts(pid);
   return (BigInt(thread) << 47n) | (BigInt(creator) << 31n) | BigInt(serial & 0x7fffffff);

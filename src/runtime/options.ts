@@ -32,6 +32,25 @@ export interface RuntimeOptions {
   readonly maxThreadRestarts?: number;
   /** Milliseconds. @defaultValue 10000 */
   readonly threadRestartWindowMs?: number;
+  /**
+   * Most threads that are kept for definitions: those with `isolation: "dedicated"`, and those in quarantine. They are not counted
+   * in `schedulers`, but all together are 31 at most. Where there are more such definitions, some share a thread. 0: they run on
+   * the schedulers like all others.
+   * @defaultValue 4, or what `schedulers` leaves of 31
+   */
+  readonly maxDedicatedThreads?: number;
+  /**
+   * How many milliseconds a definition is refused whose own thread has died more than `maxThreadRestarts` times within
+   * `threadRestartWindowMs`: nothing of it can be started meanwhile. @defaultValue 5000
+   */
+  readonly dedicatedRetryMs?: number;
+  /**
+   * Deaths of scheduler threads within {@link quarantineWindowMs} that processes of one definition are to blame for, for certain,
+   * before those run on a thread of their own. Such deaths don't count in `maxThreadRestarts`. 0: never. @defaultValue 3
+   */
+  readonly quarantineAfter?: number;
+  /** Milliseconds. @defaultValue 60000 */
+  readonly quarantineWindowMs?: number;
   /** Milliseconds a scheduler thread may take to load the application module. @defaultValue 30000 */
   readonly threadStartTimeoutMs?: number;
   /**
@@ -84,14 +103,24 @@ const MAX_BYTES = 2 ** 44;
 
 export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4 };
 
+/** The I/O thread has one of the slots. */
+const MAX_THREADS = MAX_SLOTS - 1;
+const DEFAULT_DEDICATED_THREADS = 4;
+
 export function resolveRuntimeOptions(options: RuntimeOptions): Required<RuntimeOptions> {
+  const schedulers = options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1, MAX_THREADS));
   const resolved: Required<RuntimeOptions> = {
-    schedulers: options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1, MAX_SLOTS - 1)),
+    schedulers,
     isolation: options.isolation ?? "thread",
     messageBudget: options.messageBudget ?? DEFAULT_BUDGETS.messageBudget,
     turnBudgetMs: options.turnBudgetMs ?? DEFAULT_BUDGETS.turnBudgetMs,
     maxThreadRestarts: options.maxThreadRestarts ?? 10,
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
+    maxDedicatedThreads:
+      options.maxDedicatedThreads ?? Math.max(0, Math.min(DEFAULT_DEDICATED_THREADS, MAX_THREADS - schedulers)),
+    dedicatedRetryMs: options.dedicatedRetryMs ?? 5000,
+    quarantineAfter: options.quarantineAfter ?? 3,
+    quarantineWindowMs: options.quarantineWindowMs ?? 60_000,
     threadStartTimeoutMs: options.threadStartTimeoutMs ?? 30_000,
     maxBlockMs: options.maxBlockMs ?? 2000,
     maxDeafMs: options.maxDeafMs ?? 10_000,
@@ -104,8 +133,12 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     reportLevel: options.reportLevel ?? DEFAULT_REPORTING.level,
     maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
   };
-  checkInteger("schedulers", resolved.schedulers, 0, MAX_SLOTS - 1);
+  checkInteger("schedulers", resolved.schedulers, 0, MAX_THREADS);
   checkIsolation(resolved);
+  checkInteger("maxDedicatedThreads", resolved.maxDedicatedThreads, 0, MAX_THREADS - resolved.schedulers);
+  checkInteger("dedicatedRetryMs", resolved.dedicatedRetryMs, 1, 2 ** 31 - 1);
+  checkInteger("quarantineAfter", resolved.quarantineAfter, 0, 1_000_000);
+  checkInteger("quarantineWindowMs", resolved.quarantineWindowMs, 1, 2 ** 31 - 1);
   checkInteger("messageBudget", resolved.messageBudget, 1, 1_000_000);
   checkInteger("turnBudgetMs", resolved.turnBudgetMs, 1, 1000);
   checkInteger("maxThreadRestarts", resolved.maxThreadRestarts, 0, 1_000_000);

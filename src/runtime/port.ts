@@ -7,6 +7,7 @@ import type { From } from "../core/messages.js";
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Definition, PortHandler } from "./behaviour.js";
+import { keptSlot } from "./placing.js";
 import type { ProcessRecord } from "./process-record.js";
 import { forgetRegistry } from "./registering.js";
 import type { Registrations } from "./registrations.js";
@@ -57,19 +58,28 @@ export class Port {
    * Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now.
    *
    * @param definition - By its key in the application module; or itself, to run on this thread.
-   * @param beside - A process on whose thread the new one shall run, if that thread lives; else the least loaded one.
+   * @param beside - A process on whose thread the new one shall run, if that thread lives; else the least loaded one. Not asked
+   *   if the definition has a thread kept for it; then it `isApart`, and nothing else should run beside it.
    */
   spawn(
     definition: Definition | string,
     args: readonly unknown[],
     label: string,
     beside: Pid | null = null,
-  ): { readonly pid: Pid; readonly ref: Ref } | undefined {
-    const thread = this.#threadFor(beside);
+  ): { readonly pid: Pid; readonly ref: Ref; readonly isApart: boolean } | undefined {
+    const slot = keptSlot(this.#scheduler, definition);
+    const thread = slot === 0 ? this.#threadFor(beside) : this.#scheduler.cells.threadOf(slot);
     if (thread === undefined) return undefined;
     const ref = this.#scheduler.refs.next();
     const options = { link: false, monitor: ref, label, name: null, acknowledge: false };
-    return { pid: this.#scheduler.signals.spawn(this.#record, thread, definition, args, options), ref };
+    const pid = this.#scheduler.signals.spawn(this.#record, thread, definition, args, options);
+    return { pid, ref, isApart: slot !== 0 };
+  }
+
+  /** Whether a definition can't be started for a while, as the thread kept for it has died too often. */
+  isRefused(definition: Definition | string): boolean {
+    const slot = keptSlot(this.#scheduler, definition);
+    return slot !== 0 && this.#scheduler.cells.threadOf(slot) === undefined;
   }
 
   #threadFor(beside: Pid | null): number | undefined {

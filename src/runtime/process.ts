@@ -249,7 +249,7 @@ export function isHeard(level: ReportLevel): boolean {
 export function schedulersOnline(): number {
   const { cells } = current().scheduler;
   let online = 0;
-  for (let slot = 1; slot < cells.slots; slot++) if (cells.threadOf(slot) !== undefined) online++;
+  for (let slot = 1; slot <= cells.schedulers; slot++) if (cells.threadOf(slot) !== undefined) online++;
   return Math.max(1, online); // with no threads of its own, everything runs on the calling one
 }
 
@@ -284,9 +284,9 @@ export function isThreadGone(pid: Pid): boolean {
   return !current().scheduler.cells.isAlive(threadOf(pid));
 }
 
-/** How many scheduler threads there are; with 0 everything runs on the calling one. Erlang's `schedulers`. */
+/** How many scheduler threads there are, those kept for definitions not counted; with 0 everything runs on the calling one. Erlang's `schedulers`. */
 export function schedulers(): number {
-  return current().scheduler.cells.slots - 1;
+  return current().scheduler.cells.schedulers;
 }
 
 /** A process registered locally on every thread (`pubsub`, `pg`): the one of the calling process's thread. */
@@ -314,8 +314,10 @@ export { fromBytes, toBytes } from "./bytes.js";
 export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export type { ProcessInfo } from "./info.js";
+export { checkIsolation, type Isolation } from "./isolation.js";
 export { register, unregister, whereis } from "./naming.js";
 export { notSendable } from "./not-sendable.js";
+export type { Placement } from "./placing.js";
 export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
 export { Port, type Service } from "./port.js";
 export { receive, timeout } from "./receiving.js";
@@ -343,7 +345,6 @@ export {
 export { ask, awaitReply, closeRequest, openRequest, type Request, replyTo, within } from "./requests.js";
 export {
   acknowledge,
-  type Placement,
   type ProcessFunction,
   processFunction,
   type StartOptions,

@@ -4,7 +4,7 @@
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Definition } from "./behaviour.js";
-import { Definitions } from "./definitions.js";
+import { Definitions, type ListedDefinition } from "./definitions.js";
 import type { Service } from "./port.js";
 
 export interface Program {
@@ -21,6 +21,8 @@ export interface LoadedProgram {
   readonly program: Program;
   readonly definitions: Definitions;
   readonly manifest: unknown;
+  /** The definitions, for the main thread. */
+  readonly listed: readonly ListedDefinition[];
 }
 
 /**
@@ -40,7 +42,8 @@ export async function loadProgram(url: string): Promise<LoadedProgram> {
   const definitions = new Definitions(program.definitions);
   definitions.collect(exports);
   for (const [name, more] of Object.entries(program.modules ?? {})) definitions.collect(more, `${name}/`);
-  return { program, definitions, manifest: program.describe((definition) => definitions.keyOf(definition)) };
+  const manifest = program.describe((definition) => definitions.keyOf(definition));
+  return { program, definitions, manifest, listed: definitions.list() };
 }
 
 function isProgram(value: unknown): value is Program {

@@ -124,10 +124,12 @@ export interface ThreadReport {
   readonly reason: string;
   /** `exit`: it ended by itself; `stuck`, `swollen`, `deaf`: the watchdog ended it. */
   readonly cause: ThreadDownCause;
-  /** The process that was running when it ended; if the watchdog ended it, else the last one that was. */
+  /** The process that was running when it ended, or, if the watchdog ended it, the last one that was. */
   readonly culprit?: {
     readonly pid: Pid;
     readonly label: string | null;
+    /** Its definition's place in the application module's exports; `null` if it is not among them. */
+    readonly definition: string | null;
     /** Whether it was running. If not, something else may have been: code after an `await`, a timer. */
     readonly isCertain: boolean;
   };
@@ -185,6 +187,23 @@ export interface BlackBoxReport {
   readonly recent: readonly { readonly pid: Pid; readonly label: string | null }[];
 }
 
+/**
+ * A definition's processes were to blame for the death of `count` scheduler threads within `windowMs`: from now on they run on
+ * the one thread of that scheduler, which takes no others.
+ */
+export interface QuarantineReport {
+  readonly tag: "quarantined";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Its place in the application module's exports. */
+  readonly definition: string;
+  readonly count: number;
+  readonly windowMs: number;
+  readonly scheduler: number;
+  /** Definitions that run there already, as there are not more threads for any. */
+  readonly with: readonly string[];
+}
+
 /** What a process does, because somebody asked with `sys.trace`. `text` is one line. */
 export interface TraceReport {
   readonly tag: "trace";
@@ -237,6 +256,7 @@ export type Report =
   | ProgressReport
   | ThreadReport
   | BlackBoxReport
+  | QuarantineReport
   | TraceReport
   | LogReport
   | NoticeReport
@@ -260,6 +280,7 @@ export function levelOf(report: Pick<Report, "tag"> & { readonly level?: ReportL
     case "supervisor":
     case "thread_down":
     case "black_box":
+    case "quarantined":
       return "error";
     case "progress":
       return "info";

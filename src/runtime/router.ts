@@ -7,6 +7,8 @@ import { Op } from "./wire.js";
 export class Router {
   readonly #outboxes = new Map<number, Outbox>();
   readonly #down = new Set<number>();
+  /** Of the threads below this number all that live are known. */
+  #complete = 0;
   readonly #dirty: Outbox[] = [];
   readonly #arrivals = new Arrivals();
 
@@ -14,7 +16,7 @@ export class Router {
   outbox(thread: number): Outbox | null {
     let outbox = this.#outboxes.get(thread);
     if (outbox === undefined) {
-      if (this.#down.has(thread)) return null;
+      if (thread < this.#complete || this.#down.has(thread)) return null;
       // Heard of before its link arrived: what is sent waits in the outbox.
       outbox = new Outbox();
       this.#outboxes.set(thread, outbox);
@@ -50,6 +52,14 @@ export class Router {
       },
       lost,
     );
+  }
+
+  /**
+   * All threads with a number below `thread` that live are connected now; of the others nobody will be heard. Threads are started
+   * in the order of their numbers, so that is so at a thread's own start.
+   */
+  complete(thread: number): void {
+    this.#complete = thread;
   }
 
   /** Takes in what a dead thread had still posted, then forgets it. */

@@ -4,7 +4,7 @@
  *
  *  1. its slot is marked empty and its names are free, for all threads at once (shared memory);
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
- *  3. a fresh thread with a new number takes the slot, under a restart limit; beyond that the runtime stops.
+ *  3. a fresh thread with a new number takes the slot, or what else `thread-keeper.ts` has decided.
  */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
@@ -13,7 +13,7 @@ import type { Definition, PortHandler } from "./behaviour.js";
 import { takeBlackBox, writeBlackBox } from "./black-box-recorder.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
-import { Definitions } from "./definitions.js";
+import { Definitions, type ListedDefinition } from "./definitions.js";
 import type { Hosting, SchedulerHost } from "./host.js";
 import { Hub } from "./hub.js";
 import { deafVerdicts, judgeHosts } from "./judge-hosts.js";
@@ -23,13 +23,13 @@ import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
 import { Pulse, type PulseThread } from "./pulse.js";
 import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
-import { countRestart, type RestartTimes } from "./restart-limit.js";
 import type { Scheduler } from "./scheduler.js";
 import { ProcessHosting } from "./scheduler-process.js";
 import { ThreadHosting } from "./scheduler-thread.js";
 import type { SharedBuffers } from "./shared.js";
 import { hearStrays } from "./strays.js";
-import type { Culprit } from "./thread-protocol.js";
+import { ThreadKeeper } from "./thread-keeper.js";
+import type { Culprit, Loaded } from "./thread-protocol.js";
 import { type Verdict, Watchdog } from "./watchdog.js";
 
 export type { RuntimeOptions };
@@ -55,8 +55,10 @@ export class Runtime {
   readonly #host: ProcessRecord;
   readonly #unhear: () => void;
   #settleStopped: (reason: string) => void = () => {};
+  readonly #keeper: ThreadKeeper;
+  /** Slot → the number its next thread has already. */
+  readonly #reserved = new Map<number, number>();
   #nextThread = MAIN + 1;
-  #restarts: RestartTimes = [];
   #manifest: unknown;
   /** Every thread was ready once: from then on a dead one is replaced. */
   #up = false;
@@ -83,8 +85,11 @@ export class Runtime {
     if (inline !== undefined) return runtime;
     try {
       const slots = Array.from({ length: resolved.schedulers }, (_, index) => index + 1);
-      const manifests = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
-      runtime.#manifest = manifests[0];
+      const [loaded] = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
+      const { manifest, definitions } = loaded as Loaded; // there is one scheduler at least
+      runtime.#manifest = manifest;
+      refuseProcesses(definitions);
+      await Promise.all(runtime.#keeper.place(definitions).map((slot) => runtime.#startThread(slot)));
       runtime.#up = true;
       runtime.#watch();
       return runtime;
@@ -103,7 +108,8 @@ export class Runtime {
   ) {
     this.#url = url;
     this.options = options;
-    this.#shared = allocateShared(options.schedulers + 1);
+    const dedicated = options.schedulers === 0 ? 0 : options.maxDedicatedThreads;
+    this.#shared = allocateShared(1 + options.schedulers + dedicated, dedicated);
     const hub = options.isolation === "process" ? new Hub(this.#shared) : null;
     this.scheduler = bootScheduler({
       thread: MAIN,
@@ -125,6 +131,16 @@ export class Runtime {
     // It hears exit signals and does nothing: what code outside any process is linked to must not end all of that code.
     this.#host = this.scheduler.openPort({ exit: () => {} }, "host");
     this.scheduler.cells.setThread(MAIN, MAIN);
+    this.#keeper = new ThreadKeeper({
+      limits: options,
+      firstSlot: 1 + options.schedulers,
+      slots: dedicated,
+      placements: this.scheduler.placements,
+      report: this.scheduler.report,
+      reserve: (slot) => this.#reserve(slot),
+      start: (slot) => void this.#startThread(slot).catch(() => {}), // its exit is heard
+      zombies: (slot) => [...this.#zombies.keys()].filter((thread) => thread.slot === slot).length,
+    });
     this.#unhear = inline === undefined ? () => {} : this.#runInline();
   }
 
@@ -136,6 +152,11 @@ export class Runtime {
   /** Threads that the watchdog has replaced and that are not gone yet. They run no JavaScript any more, but hold their memory. */
   get zombies(): number {
     return this.#zombies.size;
+  }
+
+  /** The definitions that run on a thread of their own for what they did: by their keys, in that order. */
+  get quarantined(): readonly string[] {
+    return this.#keeper.quarantined;
   }
 
   /** Whether its end has begun: nothing can be started any more. */
@@ -182,6 +203,7 @@ export class Runtime {
     }
     this.#stopping = true;
     this.#watchdog?.stop();
+    this.#keeper.stop();
     const zombies = [...this.#zombies.keys()].map((thread) => thread.terminate());
     const ends = [...[...this.#threads.values()].map((thread) => thread.end()), ...zombies];
     let timer: NodeJS.Timeout | undefined;
@@ -207,9 +229,20 @@ export class Runtime {
     });
   }
 
-  /** Starts a thread in a slot; settles with its manifest once it is ready. */
-  #startThread(slot: number): Promise<unknown> {
+  /**
+   * Gives a slot that is kept for definitions its next thread, before there is one: from now on processes can be started on it.
+   * What is for them waits in the outboxes, as for any thread that was heard of before its link.
+   */
+  #reserve(slot: number): void {
     const number = this.#nextThread++;
+    this.#reserved.set(slot, number);
+    this.scheduler.cells.setThread(slot, number);
+  }
+
+  /** Starts a thread in a slot; settles with what it has loaded once it is ready. */
+  #startThread(slot: number): Promise<Loaded> {
+    const number = this.#reserved.get(slot) ?? this.#nextThread++;
+    this.#reserved.delete(slot);
     const setup = {
       number,
       slot,
@@ -229,7 +262,7 @@ export class Runtime {
   }
 
   #threadReady(number: number, slot: number): void {
-    this.scheduler.cells.setThread(slot, number);
+    if (!this.#keeper.isKept(slot)) this.scheduler.cells.setThread(slot, number);
     // Again, now that it can be seen: two threads that were replaced at once may have missed each other.
     for (const pid of servicePids(this.scheduler, number)) this.scheduler.send(null, pid, ["opened"]);
   }
@@ -293,26 +326,27 @@ export class Runtime {
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return;
     const story = storyOf(thread, verdict);
+    const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
+    // Of a thread that ended by itself all go the same way, its culprit too; it is only remembered.
     const culprit: Culprit | null =
-      story.culprit?.isCertain === true ? { pid: story.culprit.pid, reason: ["scheduler_down", story.cause] } : null;
-    this.scheduler.cells.setThread(slot, undefined);
+      pid === null || verdict === undefined ? null : { pid, reason: ["scheduler_down", story.cause] };
+    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
+    // Decided before any process hears of it: who starts again at once shall find where.
+    const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
+    if (!this.#reserved.has(slot)) this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
     this.scheduler.signals.threadDown(number, culprit);
-    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
-
-    const { maxThreadRestarts, threadRestartWindowMs } = this.options;
-    const times = countRestart(this.#restarts, this.scheduler.clock.now(), maxThreadRestarts, threadRestartWindowMs);
-    if (times === undefined) {
-      const message = `scheduler threads died more than ${maxThreadRestarts} times within ${threadRestartWindowMs} ms, the last one because ${reason}`;
-      this.notice(`stopping: ${message}`);
-      void this.stop(message);
+    if (follow.tag === "stop") {
+      this.notice(`stopping: ${follow.message}`);
+      void this.stop(follow.message);
       return;
     }
-    this.#restarts = times;
-    // If this one fails too, its exit comes back here and counts.
-    this.#startThread(slot).catch(() => {});
+    // If one of these fails too, its exit comes back here and counts.
+    for (const next of follow.tag === "start" ? [...follow.opened, slot] : follow.opened) {
+      this.#startThread(next).catch(() => {});
+    }
   }
 }
 
@@ -322,17 +356,28 @@ function storyOf(
   verdict: Verdict | undefined,
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
   const { last, isRunning } = thread.vitals;
+  const who = last === null ? null : { ...last, definition: thread.definitionOf(last.definition) };
   if (verdict === undefined) {
     // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was. Of an OS process that
     // ended without a word it is only known who was in a slice when it was last heard of.
     const isCertain = !thread.isVanished;
-    return last !== null && isRunning ? { cause: "exit", culprit: { ...last, isCertain } } : { cause: "exit" };
+    return who !== null && isRunning ? { cause: "exit", culprit: { ...who, isCertain } } : { cause: "exit" };
   }
   const { cause, blockedMs, heapBytes } = verdict;
   // Many have run since it became deaf: who did it can't be told.
   if (cause === "deaf") return { cause, heapBytes };
-  const culprit = last === null ? {} : { culprit: { ...last, isCertain: isRunning && blockedMs > 0 } };
+  const culprit = who === null ? {} : { culprit: { ...who, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
+}
+
+/** Threads are all there is so far: better no start than one with less isolation than was asked for. */
+function refuseProcesses(definitions: readonly ListedDefinition[]): void {
+  const found = definitions.find(({ isolation }) => isolation === "process");
+  if (found === undefined) return;
+  throw new RuntimeError(
+    ErrorCode.badOption,
+    `${found.key} has isolation "process", which this version can't give it: allowed are "shared" and "dedicated"`,
+  );
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {

@@ -16,6 +16,7 @@ import type { Pid } from "../core/pid.js";
 import type { BlackBoxContents } from "./black-box.js";
 import type { BridgeNews, BridgeOrder } from "./bridge-protocol.js";
 import { fromBytes } from "./bytes.js";
+import type { ListedDefinition } from "./definitions.js";
 import {
   type Hosting,
   type HostMemory,
@@ -29,7 +30,7 @@ import type { Scheduler } from "./scheduler.js";
 import type { Spoke } from "./spoke.js";
 import { hardLimitMib } from "./start-worker.js";
 import { processFlags } from "./thread-flags.js";
-import type { News, Order, Peer } from "./thread-protocol.js";
+import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 import { type LastSlice, NO_VITALS, type Vitals } from "./vitals.js";
 
 /** Milliseconds between the end of a process's pipe and that of the process. */
@@ -38,7 +39,7 @@ const PIPE_END_WAIT_MS = 1000;
 export class SchedulerProcess implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
-  readonly started: Promise<unknown>;
+  readonly started: Promise<Loaded>;
   memory: HostMemory = { rssBytes: 0, ownBytes: 0, told: 0 };
   vitals: Vitals = NO_VITALS;
   lastSlices: readonly LastSlice[] = [];
@@ -49,9 +50,10 @@ export class SchedulerProcess implements SchedulerHost {
   readonly #spoke: Spoke;
   readonly #gone: Promise<void>;
   #settleGone: () => void = () => {};
-  #ready: (manifest: unknown) => void = () => {};
+  #ready: (loaded: Loaded) => void = () => {};
   #isReady = false;
   #isGone = false;
+  #definitions: readonly ListedDefinition[] = [];
   #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
   #interrupted: (json: unknown) => void = () => {};
   /** What is known of why it ended. */
@@ -98,6 +100,10 @@ export class SchedulerProcess implements SchedulerHost {
 
   get isVanished(): boolean {
     return this.#fault === "";
+  }
+
+  definitionOf(number: number): string | null {
+    return this.#definitions[number - 1]?.key ?? null;
   }
 
   order(what: Order): void {
@@ -156,11 +162,12 @@ export class SchedulerProcess implements SchedulerHost {
     }
     this.#isReady = true;
     this.pulse = news.pulse;
+    this.#definitions = news.definitions;
     this.#setup.ready(this);
-    this.#ready(news.manifest);
+    this.#ready(news);
   }
 
-  #follow(): Promise<unknown> {
+  #follow(): Promise<Loaded> {
     const child = this.#child;
     const { exited, options } = this.#setup;
     return new Promise((resolve, reject) => {
@@ -168,9 +175,9 @@ export class SchedulerProcess implements SchedulerHost {
         this.#fault = `not ready within ${options.threadStartTimeoutMs} ms`;
         void this.terminate();
       }, options.threadStartTimeoutMs);
-      this.#ready = (manifest) => {
+      this.#ready = (loaded) => {
         clearTimeout(timer);
-        resolve(manifest);
+        resolve(loaded);
       };
       child.on("message", (news: BridgeNews) => {
         if (news.tag === "interrupted") this.#interrupted(news.json);

@@ -4,6 +4,7 @@ import type { Ref } from "../core/ref.js";
 import type { Definitions } from "./definitions.js";
 import type { Interest } from "./interest.js";
 import type { Names } from "./names.js";
+import type { Placements } from "./placements.js";
 import type { KeyName } from "./registering.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
@@ -25,6 +26,7 @@ export interface SchedulerSetup {
   readonly cells: Cells;
   readonly names: Names;
   readonly interest: Interest;
+  readonly placements: Placements;
   readonly definitions: Definitions;
   readonly budgets: Budgets;
   readonly clock: Clock;

@@ -6,19 +6,20 @@ import { MessageChannel, type MessagePort, type Worker } from "node:worker_threa
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Pid } from "../core/pid.js";
 import { type BlackBoxContents, OPEN_BLACK_BOX } from "./black-box.js";
+import type { ListedDefinition } from "./definitions.js";
 import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
 import { interrupt } from "./interrupt.js";
 import { PortLink } from "./port-link.js";
 import type { Scheduler } from "./scheduler.js";
 import { hardLimitMib, startWorker } from "./start-worker.js";
-import type { News, Order, Peer } from "./thread-protocol.js";
+import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 
 export class SchedulerThread implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
-  /** Settles with the application's manifest once the thread is ready; rejects with `startFailed` if it ends before. */
-  readonly started: Promise<unknown>;
+  /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
+  readonly started: Promise<Loaded>;
 
   readonly memory = null;
   readonly isVanished = false;
@@ -28,6 +29,7 @@ export class SchedulerThread implements SchedulerHost {
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
   #blackBoxHeard: (contents: BlackBoxContents) => void = () => {};
+  #definitions: readonly ListedDefinition[] = [];
   #pulse: Pid | null = null;
 
   /** @param peers - Its ends of the links to the threads there are. */
@@ -79,6 +81,11 @@ export class SchedulerThread implements SchedulerHost {
     });
   }
 
+  /** The key of a definition by its number in the vital signs; `null` for 0. */
+  definitionOf(number: number): string | null {
+    return this.#definitions[number - 1]?.key ?? null;
+  }
+
   order(what: Order, transfer: MessagePort[] = []): void {
     this.#worker.postMessage(what, transfer);
   }
@@ -109,7 +116,7 @@ export class SchedulerThread implements SchedulerHost {
     this.#worker.unref();
   }
 
-  #follow(): Promise<unknown> {
+  #follow(): Promise<Loaded> {
     const worker = this.#worker;
     const { heard, ready, exited, options } = this.#setup;
     let fault = "";
@@ -130,9 +137,10 @@ export class SchedulerThread implements SchedulerHost {
         }
         clearTimeout(timer);
         this.#isReady = true;
+        this.#definitions = news.definitions;
         this.#pulse = news.pulse;
         ready(this);
-        resolve(news.manifest);
+        resolve(news);
       });
       worker.on("error", (error: Error) => {
         fault = error.stack ?? error.message;

@@ -25,6 +25,7 @@ import type { Batch, Link } from "./link.js";
 import type { Names } from "./names.js";
 import { notSendable } from "./not-sendable.js";
 import type { Unsendable } from "./outbox.js";
+import type { Placements } from "./placements.js";
 import { Data, ProcessRecord } from "./process-record.js";
 import type { ReportBody } from "./report.js";
 import { DEFAULT_REPORTING, Reports } from "./reports.js";
@@ -47,6 +48,7 @@ export class Scheduler {
   readonly cells: Cells;
   readonly names: Names;
   readonly interest: Interest;
+  readonly placements: Placements;
   readonly definitions: Definitions;
   readonly clock: Clock;
   readonly refs: RefSource;
@@ -71,6 +73,7 @@ export class Scheduler {
     this.cells = setup.cells;
     this.names = setup.names;
     this.interest = setup.interest;
+    this.placements = setup.placements;
     this.definitions = setup.definitions;
     this.clock = setup.clock;
     this.refs = new RefSource(setup.thread);

@@ -4,7 +4,8 @@
  * two instructions, so there is no lock that could stay held.
  *
  * ```
- *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers): thread number, load
+ *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers, then those kept for definitions): thread number, load
+ *   placements  which definitions have a slot of their own (placements.ts)
  *   names     registered names: name → pid (names.ts)
  *   keys      unique keys of registries: registry, key → pid (keys.ts)
  *   interest  which slots have subscribers of a topic (interest.ts)
@@ -19,17 +20,20 @@ export const MAX_SLOTS = 32;
 /** Passed to each thread at its start. */
 export interface SharedBuffers {
   readonly cells: SharedArrayBuffer;
+  readonly placements: SharedArrayBuffer;
   readonly names: SharedArrayBuffer;
   readonly keys: SharedArrayBuffer;
   readonly interest: SharedArrayBuffer;
   /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
   readonly seed: number;
-  /** Schedulers and the I/O thread. */
+  /** The I/O thread, schedulers, and what is kept for definitions. */
   readonly slots: number;
+  /** How many of them, the last ones, are kept for definitions: see `dedicated.ts`. */
+  readonly dedicated: number;
 }
 
 const ROW = 8;
-const THREAD = 0; // thread number + 1; 0 while the slot has no ready thread
+const THREAD = 0; // thread number + 1; 0 while the slot has no thread that processes can be started on
 const LOAD = 1; // living processes
 
 /** The row of each slot. */
@@ -37,18 +41,24 @@ export class Cells {
   readonly #cells: Int32Array;
   readonly slots: number;
   readonly #mirror: Mirror | null;
+  /** How many of the slots are schedulers for everybody: 1 … N. */
+  readonly schedulers: number;
 
   constructor(buffers: SharedBuffers, mirror: Mirror | null = null) {
     this.#cells = new Int32Array(buffers.cells);
     this.slots = buffers.slots;
     this.#mirror = mirror;
+    this.schedulers = buffers.slots - 1 - buffers.dedicated;
   }
 
   static bytes(slots: number): number {
     return slots * ROW * Int32Array.BYTES_PER_ELEMENT;
   }
 
-  /** The living thread of a slot; `undefined` while it is being replaced. */
+  /**
+   * The living thread of a slot; `undefined` while it is being replaced. A slot that is kept for definitions has its next thread
+   * as soon as the last one is gone: what is for it waits in the outboxes until it runs.
+   */
   threadOf(slot: number): number | undefined {
     const thread = Atomics.load(this.#cells, slot * ROW + THREAD);
     return thread === 0 ? undefined : thread - 1;
@@ -88,11 +98,11 @@ export class Cells {
     }
   }
 
-  /** The ready scheduler with the fewest living processes; `undefined` if none is ready. */
+  /** The ready scheduler, of those for everybody, with the fewest living processes; `undefined` if none is ready. */
   leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (let slot = 1; slot < this.slots; slot++) {
+    for (let slot = 1; slot <= this.schedulers; slot++) {
       if (Atomics.load(this.#cells, slot * ROW + THREAD) === 0) continue;
       const load = Atomics.load(this.#cells, slot * ROW + LOAD);
       if (load < least) {

@@ -1,26 +1,20 @@
 /** Starting processes: here, on a chosen thread, with a link, a monitor, a name, or as a request that is acknowledged. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { type Pid, threadOf } from "../core/pid.js";
+import type { Pid } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Name } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { current } from "./context.js";
 import { claimName } from "./naming.js";
-import type { ProcessRecord } from "./process-record.js";
+import { type Placement, threadFor } from "./placing.js";
 import { resolveVia } from "./registering.js";
 import { addPending, type Request } from "./requests.js";
 
 /** A process function: an async function that is a whole process; see `receive`. */
 export type ProcessFunction<Args extends readonly unknown[]> = (...args: Args) => PromiseLike<unknown>;
 
-/**
- * Where a new process runs: here (the default), on a scheduler by its number 1 … N, on the least loaded one, or on the
- * thread of another process.
- */
-export type Placement = "here" | "least_loaded" | number | { readonly beside: Pid };
-
 export interface StartOptions {
-  /** @defaultValue `"here"` */
+  /** Where it runs, unless its definition has a thread kept for it. @defaultValue `"here"` */
   readonly scheduler?: Placement;
   /** Registers the process before it begins: under this name, or under a key of a registry (`via`). */
   readonly name?: Name;
@@ -99,7 +93,7 @@ function start<Args extends readonly unknown[]>(
   const definition = (isFunction ? functionProcess : what) as Definition | string;
   const label = options.label ?? (isFunction ? what.name || "process" : typeof what === "string" ? what : what.kind);
   const bootArgs = isFunction ? [what, args] : args;
-  const thread = threadFor(record, options.scheduler ?? "here");
+  const thread = threadFor(scheduler, definition, bootArgs, options.scheduler ?? "here");
   const given = options.name ?? null;
   const name = typeof given === "object" && given !== null ? resolveVia(record, given) : given;
   const spawning = { link, monitor: monitorRef, label, name, acknowledge };
@@ -129,29 +123,6 @@ export function processFunction<Args extends readonly unknown[]>(
     );
   }
   return { handle, done };
-}
-
-function threadFor(record: ProcessRecord, placement: Placement): number {
-  const { scheduler } = record;
-  if (placement === "here") return scheduler.thread;
-  const { cells } = scheduler;
-  if (typeof placement === "object") {
-    const thread = threadOf(placement.beside);
-    if (cells.isAlive(thread)) return thread;
-    throw new RuntimeError(ErrorCode.noScheduler, `the thread of ${placement.beside} is gone: it can take no process`);
-  }
-  const slot = placement === "least_loaded" ? (cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined)) : placement;
-  if (slot !== undefined && !(Number.isInteger(slot) && slot >= 0 && slot < cells.slots)) {
-    throw new RuntimeError(
-      ErrorCode.badOption,
-      `scheduler ${slot} does not exist; allowed are 1 to ${cells.slots - 1}`,
-    );
-  }
-  const thread = slot === undefined ? undefined : cells.threadOf(slot);
-  if (thread === undefined) {
-    throw new RuntimeError(ErrorCode.noScheduler, `no scheduler can take a process now (asked for ${placement})`);
-  }
-  return thread;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { BlackBoxContents } from "./black-box.js";
+import type { ListedDefinition } from "./definitions.js";
 import type { Report } from "./report.js";
 import type { Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -14,7 +15,7 @@ export interface ThreadData {
   readonly slot: number;
   /** `null` in an OS process of its own: it makes tables that are copies; see `mirror.ts`. */
   readonly shared: SharedBuffers | null;
-  readonly tables: Pick<SharedBuffers, "slots" | "seed">;
+  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed">;
   readonly budgets: Budgets;
   readonly reporting: Reporting;
   /** Where it shows its vital signs, and how often; `maxHeapBytes` as in the options. */
@@ -31,6 +32,13 @@ export interface ThreadData {
 export interface Peer {
   readonly thread: number;
   readonly port: MessagePort | null;
+}
+
+/** What a thread has loaded. */
+export interface Loaded {
+  readonly manifest: unknown;
+  /** In the order of their numbers in its vital signs. */
+  readonly definitions: readonly ListedDefinition[];
 }
 
 /** The process that a thread died of, and the reason it has alone. */
@@ -52,8 +60,8 @@ export type Order =
 
 /** To the main thread. */
 export type News =
-  /** The application module is loaded; `manifest` is what it says of itself, as plain data. `pulse`: see `pulse.ts`. */
-  | { readonly tag: "ready"; readonly manifest: unknown; readonly pulse: Pid }
+  /** The application module is loaded. `pulse`: see `pulse.ts`. */
+  | ({ readonly tag: "ready"; readonly pulse: Pid } & Loaded)
   | { readonly tag: "failed"; readonly message: string }
   | { readonly tag: "black_box"; readonly contents: BlackBoxContents }
   | { readonly tag: "report"; readonly report: Report };

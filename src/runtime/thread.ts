@@ -19,8 +19,8 @@ export async function runThread(): Promise<void> {
   const control = parentPort;
   if (control === null) throw new Error("this file is the entry point of a scheduler thread; start() runs it");
   const data = workerData as ThreadData; // what runtime.ts gave it
-  const { slots, seed } = data.tables;
-  const shared = data.shared ?? allocateShared(slots, seed);
+  const { slots, dedicated, seed } = data.tables;
+  const shared = data.shared ?? allocateShared(slots, dedicated, seed);
   const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control);
 
   hearStrays((error) => {
@@ -49,6 +49,7 @@ export async function runThread(): Promise<void> {
   });
   openServices(scheduler, loaded.program.services);
   for (const peer of data.peers) scheduler.connect(peer.thread, outside.linkTo(peer));
+  scheduler.router.complete(data.thread);
   const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   outside.open((order: Order) => {
     switch (order.tag) {
@@ -68,7 +69,7 @@ export async function runThread(): Promise<void> {
   });
   offerBlackBox(scheduler);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  outside.tell({ tag: "ready", manifest: loaded.manifest, pulse: pid });
+  outside.tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
 }
 
 function describe(error: unknown): string {

@@ -9,7 +9,8 @@
  *   full     1 once the heap was over its limit although V8 had collected all garbage since it got there
  *   running  1 during a slice
  *   at       the row of this slice, or else of the last one
- *   rows     the last slices, a ring: serial, creator and label of the process, messages in its mailbox at the slice's begin
+ *   rows     the last slices, a ring: serial and creator of the process, its label and above the label's
+ *            bits its definition's number, messages in its mailbox at the slice's begin
  *   labels   texts the label numbers stand for
  * ```
  *
@@ -40,6 +41,8 @@ const HEAD_BYTES = SIGNS * Int32Array.BYTES_PER_ELEMENT;
 /** Labels a thread can show, and how many of them processes have for themselves; the others are for kinds of processes. */
 const MAX_LABELS = 256;
 const MAX_OWN_LABELS = 224;
+/** Bits of a label's number; those above are its definition's. */
+const LABEL_BITS = 9;
 /** UTF-8; longer ones are cut. */
 const LABEL_BYTES = 64;
 
@@ -53,7 +56,12 @@ export interface Vitals {
   /** Over its limit, and no garbage. */
   readonly isFull: boolean;
   /** The process that is in its slice or had the last one; `null` if there was none yet. */
-  readonly last: { readonly pid: Pid; readonly label: string | null } | null;
+  readonly last: {
+    readonly pid: Pid;
+    readonly label: string | null;
+    /** Its definition's number on that thread; 0 if it can't be kept apart from others. */
+    readonly definition: number;
+  } | null;
   /** Whether that process is in its slice. If not, whatever runs is code that came back from an `await`, or a timer. */
   readonly isRunning: boolean;
 }
@@ -75,7 +83,7 @@ export function readVitals(buffer: SharedArrayBuffer, thread: number): Vitals {
     heapBytes: at(HEAP) * 1024,
     isFull: at(FULL) === 1,
     isRunning: at(RUNNING) === 1,
-    last: last === null ? null : { pid: last.pid, label: last.label },
+    last: last === null ? null : { pid: last.pid, label: last.label, definition: last.definition },
   };
 }
 
@@ -83,6 +91,8 @@ export function readVitals(buffer: SharedArrayBuffer, thread: number): Vitals {
 export interface LastSlice {
   readonly pid: Pid;
   readonly label: string | null;
+  /** Its definition's number on that thread; 0 if it can't be kept apart from others. */
+  readonly definition: number;
   readonly mailboxLength: number;
 }
 
@@ -97,9 +107,11 @@ function readRow(buffer: SharedArrayBuffer, thread: number, row: number): LastSl
   const at = (index: number): number => Atomics.load(signs, rowAt(row) + index);
   const serial = at(SERIAL);
   if (serial === 0) return null;
+  const packed = at(LABEL);
   return {
     pid: makePid(thread, serial, at(CREATOR)),
-    label: readLabel(buffer, at(LABEL)),
+    label: readLabel(buffer, packed & ((1 << LABEL_BITS) - 1)),
+    definition: packed >>> LABEL_BITS,
     mailboxLength: at(WAITING),
   };
 }
@@ -157,12 +169,15 @@ export class VitalSigns {
    */
   introduce(record: ProcessRecord): boolean {
     if (record.origin === pulse) return false;
+    const isFirst = record.vitalSerial === 0;
     const { serial, creator } = pidParts(record.pid);
     record.vitalSerial = serial | 0;
     record.vitalCreator = creator | 0;
     // Labels with topics in them are without number: what finds no place is shown as what it is of, "channel".
-    record.vitalLabel =
+    const label =
       this.#numberOf(record.label, MAX_OWN_LABELS) || this.#numberOf(record.origin?.kind ?? "port", MAX_LABELS);
+    const definition = isFirst ? blamable(record) : record.vitalLabel >>> LABEL_BITS;
+    record.vitalLabel = label | (definition << LABEL_BITS);
     return true;
   }
 
@@ -194,4 +209,17 @@ export class VitalSigns {
     this.#labelBytes.set(bytes, number * LABEL_BYTES);
     return number;
   }
+}
+
+/**
+ * The number of the definition that is to blame for what a process does. None for a process that runs here although a thread is
+ * kept for its definition: nothing more can be done about those, so what they do counts as nobody's.
+ */
+function blamable({ origin, scheduler }: ProcessRecord): number {
+  if (origin === null) return 0;
+  const { definitions, placements, slot } = scheduler;
+  const number = definitions.numberOf(origin);
+  if (number === 0) return 0;
+  const kept = placements.slotOf(definitions.keyOf(origin));
+  return kept === 0 || kept === slot ? number : 0;
 }

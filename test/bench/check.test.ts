@@ -6,6 +6,7 @@ import {
   type Baseline,
   CHECKS,
   type Check,
+  isDisturbed,
   MIN_MARGIN,
   marginOf,
   ratioOf,
@@ -30,7 +31,7 @@ const measured = (values: Partial<Measured>): Measured => ({
   },
   ...{ pssBytes: 1, latency: "", samples: [], failures: 0, ...values },
 });
-const cpu: Check = { name: "echo-1", what: "cpu", against: "ws" };
+const cpu: Check = { name: "echo-1", what: "cpu", against: "ws", minMessages: 1 };
 
 test("every check is a scenario that has both servers, and is recorded with a margin", () => {
   const baseline = JSON.parse(readFileSync(join(findRoot(), "bench/check/baseline.json"), "utf8")) as Baseline;
@@ -68,6 +69,16 @@ test("in the short form the best try decides", () => {
   assert.equal(shortVerdict([5, SHORT_FACTOR - 0.01], known).tag, "same");
   assert.equal(shortVerdict([5, SHORT_FACTOR + 0.01], known).tag, "worse");
   assert.equal(shortVerdict([], known).tag, "worse");
+});
+
+test("a round in which other programs took more than half of the processors is disturbed", () => {
+  const [calm, busy] = [999_000, 1_001_000].map((othersCpuMicros) => measured({ othersCpuMicros })) as [
+    Measured,
+    Measured,
+  ];
+  assert.equal(isDisturbed([calm, calm], 2), false);
+  assert.equal(isDisturbed([calm, busy], 2), true);
+  assert.equal(isDisturbed([busy], 4), false);
 });
 
 test("a margin grows with the spread of the rounds, from a least one", () => {

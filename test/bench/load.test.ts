@@ -13,7 +13,7 @@ import {
   serverFrame,
 } from "../../bench/load/frames.js";
 import { rotated } from "../../bench/load/main.js";
-import { Measurement } from "../../bench/load/measurement.js";
+import { Measurement, STRETCH } from "../../bench/load/measurement.js";
 import { parseOptions } from "../../bench/load/options.js";
 import { busyTicks, cpuTicks, pssBytes } from "../../bench/load/os-process.js";
 import { median, type Outcome, toRows } from "../../bench/load/results.js";
@@ -225,3 +225,18 @@ test(
     assert.ok(samples.length >= 2 && samples.every(({ pssBytes }) => pssBytes > 0));
   },
 );
+
+test("a measurement that wants messages goes on until it has them, but not for ever", linuxOnly, async () => {
+  const measurement = new Measurement(process.pid);
+  const measured = measurement.window({ warmUpMs: 20, windowMs: 200, minMessages: 3 });
+  while (!measurement.measuring) {
+    measurement.count(performance.now());
+    await delay(1);
+  }
+  const startMs = performance.now();
+  // One message too few: only the limit ends it.
+  for (let i = 0; i < 2; i++) measurement.count(startMs);
+  const { messages, windowMs } = await measured;
+  assert.equal(messages, 2);
+  assert.ok(windowMs >= 200 * STRETCH - 5, `${windowMs} ms`);
+});

@@ -43,8 +43,8 @@ const WARM_UP_MS = 500;
 /** A client that doesn't read has so long to be noticed. */
 const UNREAD_MS = 1000;
 const FLOOD = 200_000;
-/** Times that it is sent 6 MiB. */
-const UNREAD = 10;
+/** Times that it is sent a MiB: together more than a connection's buffers may hold. */
+const UNREAD = 40;
 
 const order = JSON.parse(process.argv[2] as string) as AttackOrder;
 process.on("disconnect", () => process.exit(1));

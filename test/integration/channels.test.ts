@@ -343,7 +343,7 @@ for (const [threads, options, { name: transport, Client, malformed, disconnected
       const report = reports.find((one) => one.tag === "crash");
       assert.ok(report?.tag === "crash" && isErrorReason(report.reason));
       assert.equal(report.reason.code, "JOIST_UNKNOWN_EVENT");
-      assert.equal(report.message, '["1","2","room:a","no_such_event",{"x":1}]');
+      assert.deepEqual(report.message, { event: "no_such_event", ref: "2", payload: { x: 1 } });
       assert.deepEqual((report.state as { assigns: unknown }).assigns, { userId: "9" });
       assert.equal(report.kind, "channel");
       client.drop();

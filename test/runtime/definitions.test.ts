@@ -82,3 +82,25 @@ test("what two modules export under one name is told apart; what both export kee
   assert.equal(definitions.find("accounts/Session"), two);
   assert.equal(definitions.find("accounts/Both"), both);
 });
+
+test("the application's definitions are listed in the order of their numbers, with all their keys", () => {
+  const own = definition("own");
+  const definitions = new Definitions({ "joist:own": own });
+  const [plain, apart] = [definition("plain"), definition("apart", { isolation: "dedicated" })];
+  definitions.collect({ plain, nested: { apart } });
+  definitions.collect({ apart, again: own }, "other/");
+  assert.deepEqual(definitions.list(), [
+    { key: "plain", aliases: [], isolation: "shared" },
+    { key: "nested.apart", aliases: ["other/apart"], isolation: "dedicated" },
+  ]);
+  assert.deepEqual(
+    [plain, apart, own].map((one) => definitions.numberOf(one)),
+    [1, 2, 0],
+  );
+});
+
+test("a definition whose isolation is none is refused when the module is loaded", () => {
+  const definitions = new Definitions();
+  definitions.collect({ odd: definition("odd", { isolation: "apart" }) });
+  assert.throws(() => definitions.list(), { code: ErrorCode.badOption });
+});

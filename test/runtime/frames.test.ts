@@ -50,7 +50,7 @@ test("a frame without a body is one, and one that is passed on keeps its own", (
 
 test("a copy that is filled later, and one that is told of each change, say the same as the tables", () => {
   const shared = allocateShared(3);
-  const [early, late] = [allocateShared(3, shared.seed), allocateShared(3, shared.seed)];
+  const [early, late] = [allocateShared(3, 0, shared.seed), allocateShared(3, 0, shared.seed)];
   const changes: number[] = [];
   const tell = (table: Table, index: number, count: number): void =>
     addWords(changes, table, wordsOf(shared)[table] as Int32Array, index, count);

@@ -94,7 +94,7 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
       thread: 3,
       reason: "it stood still for 2000 ms (maxBlockMs is 2000)",
       cause: "stuck",
-      culprit: { pid, label: "channel", isCertain: true },
+      culprit: { pid, label: "channel", definition: "RoomChannel", isCertain: true },
       blockedMs: 2000,
       heapBytes: 1,
     },
@@ -176,6 +176,17 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
       "  last ran  <0.7.1> (worker), stood still for 150 ms",
       "  mailbox   3 messages",
       "  source    it could not be asked: this is what it showed before (0 ms)",
+    ],
+  ],
+  [
+    "a definition in quarantine, with who is there already",
+    {
+      ...{ tag: "quarantined", timeMs, definition: "RoomChannel", count: 3, windowMs: 60_000, scheduler: 4 },
+      with: ["LobbyChannel"],
+    },
+    [
+      "[joist] 03:04:05.678 RoomChannel is in quarantine, on scheduler 4: 3 threads died of it within 60000 ms",
+      "  with      LobbyChannel",
     ],
   ],
   [

@@ -119,3 +119,12 @@ test("the I/O thread is told first, then the others in the order in which there 
   assert.deepEqual(told, [0, 2, 1]);
   assert.equal(router.isDirty, false);
 });
+
+test("a thread with an older number that is not connected at the start is gone; a younger one may be on its way", () => {
+  const router = new Router();
+  router.connect(1, new WaitingLink(), () => {}, lost);
+  router.complete(3);
+  assert.equal(router.outbox(2), null);
+  assert.notEqual(router.outbox(1), null);
+  assert.notEqual(router.outbox(4), null);
+});

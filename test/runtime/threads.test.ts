@@ -181,6 +181,28 @@ for (const [what, key] of [
   });
 }
 
+test("a thread that is started after the death of another one knows that its processes are gone", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      const gone = spawn("stray", [self()], { scheduler: 1 });
+      assert.equal(await receive(), "ready");
+      const ref = monitor(gone);
+      send(gone, "process.exit");
+      await receive((message) => isDown(message) && message.ref === ref);
+      const replacement = await onScheduler(1);
+      spawn("watcher", [self(), gone], { scheduler: { beside: replacement } });
+      const told = [await receive(isDown, 5000), await receive(isExit, 5000)];
+      assert.deepEqual(
+        told.map((message) => typeof message === "object" && [message.from, message.reason]),
+        [
+          [gone, "noproc"],
+          [gone, "noproc"],
+        ],
+      );
+    });
+  });
+});
+
 test("a process that never returns costs its thread: its links and monitors say why, those of others what, and it is named", async () => {
   await withThreads({ maxBlockMs: 200 }, async ({ run, runtime, reports }) => {
     await run(async () => {
@@ -208,7 +230,13 @@ test("a process that never returns costs its thread: its links and monitors say 
       const told = reports.flatMap((report) => (report.tag === "thread_down" ? [report] : []));
       assert.deepEqual(
         told.map(({ cause, culprit, scheduler }) => ({ cause, culprit, scheduler })),
-        [{ cause: "stuck", culprit: { pid: culprit, label: "endless", isCertain: true }, scheduler: 1 }],
+        [
+          {
+            cause: "stuck",
+            culprit: { pid: culprit, label: "endless", definition: "endless", isCertain: true },
+            scheduler: 1,
+          },
+        ],
       );
       while (runtime.zombies > 0) await new Promise((resolve) => setImmediate(resolve)); // a loop can be ended
     });

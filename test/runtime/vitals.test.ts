@@ -18,7 +18,7 @@ test("a slice shows its process while it runs, and after it as the last one", ()
   const vitals = new VitalSigns(buffer);
   assert.equal(readVitals(buffer, 4).last, null);
   vitals.begin(process_(7, 2, "cart"));
-  const last = { pid: "<0.4.7.2>", label: "cart" };
+  const last = { pid: "<0.4.7.2>", label: "cart", definition: 0 };
   assert.deepEqual({ ...readVitals(buffer, 4) }, { beat: 0, heapBytes: 0, isFull: false, isRunning: true, last });
   vitals.end();
   assert.equal(readVitals(buffer, 4).isRunning, false);
@@ -48,7 +48,7 @@ test("a changed label is shown; a long one is cut", () => {
   const vitals = new VitalSigns(buffer);
   const record = process_(1, 4, "x".repeat(100));
   vitals.begin(record);
-  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "x".repeat(64) });
+  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "x".repeat(64), definition: 0 });
   record.label = "other";
   vitals.introduce(record);
   vitals.begin(record);
@@ -62,4 +62,41 @@ test("of more labels than there is room for, later processes show their kind", (
   assert.equal(readVitals(buffer, 4).last?.label, "worker");
   vitals.begin(process_(1001, 4, "room:3"));
   assert.equal(readVitals(buffer, 4).last?.label, "room:3");
+});
+
+test("the definition of a process is shown by its number, unless it runs here although it is kept elsewhere", () => {
+  const { scheduler } = inline();
+  const define = (kind: string) => ({ kind, boot: () => ({ handle: () => {} }) });
+  const [first, second] = [define("first"), define("second")];
+  scheduler.definitions.collect({ first, second });
+  const buffer = allocateVitals();
+  const vitals = new VitalSigns(buffer);
+  const shown = (definition: ReturnType<typeof define>, label: string): unknown => {
+    const record = new ProcessRecord(scheduler, makePid(4, 1, 4), null, definition, null, label);
+    vitals.begin(record);
+    const before = readVitals(buffer, 4).last;
+    record.label = "renamed";
+    vitals.introduce(record);
+    vitals.begin(record);
+    assert.deepEqual(readVitals(buffer, 4).last, { ...before, label: "renamed" });
+    return before?.definition;
+  };
+  assert.deepEqual([shown(second, "b"), shown(first, "a"), shown(define("third"), "c")], [2, 1, 0]);
+  scheduler.placements.place(["second"], 3);
+  assert.deepEqual([shown(second, "b"), shown(first, "a")], [0, 1]);
+});
+
+test("a process that lived before its definition was kept elsewhere keeps its number, under each new label", () => {
+  const { scheduler } = inline();
+  const definition = { kind: "worker", boot: () => ({ handle: () => {} }) };
+  scheduler.definitions.collect({ definition });
+  const buffer = allocateVitals();
+  const vitals = new VitalSigns(buffer);
+  const record = new ProcessRecord(scheduler, makePid(4, 1, 4), null, definition, null, "old");
+  vitals.begin(record);
+  scheduler.placements.place(["definition"], 3);
+  record.label = "new";
+  vitals.introduce(record);
+  vitals.begin(record);
+  assert.deepEqual(readVitals(buffer, 4).last, { pid: "<0.4.1>", label: "new", definition: 1 });
 });

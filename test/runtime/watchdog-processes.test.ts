@@ -25,7 +25,7 @@ function verdicts(looks: readonly Seen[]): string[][] {
   let memory: Memory = new Map();
   return looks.map(({ main = 50, leaving = 0, processes }, index) => {
     const seen = processes.map(([beat, heap, rss, told = index], at): [number, SeenProcess] => {
-      const last = { pid: makePid(at + 1, 1, at + 1), label: "worker" };
+      const last = { pid: makePid(at + 1, 1, at + 1), label: "worker", definition: 0 };
       const vitals = { beat, heapBytes: heap * MIB, isFull: false, isRunning: true, last };
       return [at + 1, { vitals, memory: { rssBytes: rss * MIB, ownBytes: 10 * MIB, told } }];
     });

@@ -28,7 +28,7 @@ interface Seen {
 
 function lookOf({ rss = 200, main = 20, leaving = 0, threads }: Seen): Look {
   const vitals = threads.map(([beat, heap, isFull = false], index): [number, Vitals] => {
-    const last = { pid: makePid(index + 1, 1, index + 1), label: "worker" };
+    const last = { pid: makePid(index + 1, 1, index + 1), label: "worker", definition: 0 };
     return [index + 1, { beat, heapBytes: heap * MIB, isFull, isRunning: false, last }];
   });
   return { rssBytes: rss * MIB, mainBytes: main * MIB, leaving, threads: new Map(vitals) };

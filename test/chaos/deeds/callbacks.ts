@@ -87,6 +87,6 @@ export const callbacks: Record<string, Deed> = {
     for (let n = 0; n < STORM; n++) broadcast(topic, "storm", { text: "x".repeat(200) });
   },
   unread_pushes: (socket) => {
-    for (let n = 0; n < 100; n++) socket.push("much", { text: "x".repeat(64 * 1024) });
+    for (let n = 0; n < 16; n++) socket.push("much", { text: "x".repeat(64 * 1024) });
   },
 };

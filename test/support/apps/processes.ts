@@ -7,6 +7,8 @@ import type { Pid } from "../../../src/core/pid.js";
 import {
   exit,
   kill,
+  link,
+  monitor,
   type ProcessFunction,
   processFunction,
   receive,
@@ -47,6 +49,14 @@ export const inOrder = define("inOrder", async (to: Pid, last: number) => {
 export const counter = define("counter", async (to: Pid, last: number, reason: unknown) => {
   for (let i = 0; i <= last; i++) send(to, i);
   exit(reason);
+});
+
+/** Watches `target` and links to it, and tells `to` what comes of that. */
+export const watcher = define("watcher", async (to: Pid, target: Pid) => {
+  trapExit(true);
+  monitor(target);
+  link(target);
+  for (;;) send(to, await receive());
 });
 
 /** Kills a process. */
