@@ -327,9 +327,7 @@ export class Runtime {
     if (this.#stopping || !this.#up) return;
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
-    // Of a thread that ended by itself all go the same way, its culprit too; it is only remembered.
-    const culprit: Culprit | null =
-      pid === null || verdict === undefined ? null : { pid, reason: ["scheduler_down", story.cause] };
+    const culprit: Culprit | null = pid === null ? null : { pid, reason: ["scheduler_down", story.cause] };
     this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
     // Decided before any process hears of it: who starts again at once shall find where.
     const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
