@@ -101,6 +101,12 @@ export function handOver(to: Pid, message: unknown, transfer: readonly TransferL
   if (thread !== scheduler.thread) scheduler.router.outbox(thread)?.handOver(transfer);
 }
 
+/** Whether {@link handOver} can reach `to`: not in another OS process. */
+export function canHandOver(to: Pid): boolean {
+  const { scheduler } = current();
+  return scheduler.router.handsOver(threadOf(to));
+}
+
 /** Sends raw text or bytes, to a port mostly; arrives apart from messages. For protocols built on the runtime. */
 export function sendData(to: Pid, data: string | Uint8Array): void {
   const record = current();
@@ -304,6 +310,7 @@ export function peers(name: string, topic?: string): Pid[] {
 }
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export { fromBytes, toBytes } from "./bytes.js";
 export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export type { ProcessInfo } from "./info.js";

@@ -66,6 +66,9 @@ export interface Vitals {
   readonly isRunning: boolean;
 }
 
+/** Of one that has not said anything yet. */
+export const NO_VITALS: Vitals = { beat: 0, heapBytes: 0, isFull: false, isRunning: false, last: null };
+
 export function allocateVitals(): SharedArrayBuffer {
   return new SharedArrayBuffer(VITALS_BYTES);
 }
