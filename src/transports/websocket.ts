@@ -16,6 +16,7 @@ import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import { HeldUp, type Outgoing } from "./held-up.js";
 import { type OutboundOptions, type OutboundPolicy, resolveOutbound } from "./outbound.js";
+import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
 import { gather } from "./websocket-frame.js";
 
 export interface WebSocketOptions {
@@ -84,9 +85,17 @@ export class WebSocketMount {
 
   /** Of the endpoint: what its limits have done. */
   readonly counts: Counts;
+  /** Of the endpoint: what its clients may keep waiting together. */
+  readonly budget: OutboundBudget;
 
-  constructor(options: WebSocketOptions, afterTurn: AfterTurn, counts: Counts = new Counts()) {
+  constructor(
+    options: WebSocketOptions,
+    afterTurn: AfterTurn,
+    counts: Counts = new Counts(),
+    budget: OutboundBudget = new OutboundBudget(DEFAULT_MAX_TOTAL_BUFFERED_BYTES, afterTurn),
+  ) {
     this.counts = counts;
+    this.budget = budget;
     this.#options = {
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
@@ -139,7 +148,7 @@ export class WebSocketMount {
         socket as NetSocket,
         this.#options,
         this.#afterTurn,
-        this.counts,
+        this,
         () => this.#sweeps,
       );
       this.#open.add(transport);
@@ -203,6 +212,7 @@ class WebSocketTransport implements Transport, Drainable {
   readonly highWaterBytes: number;
   readonly maxBufferedBytes: number;
   readonly counts: Counts;
+  readonly budget: OutboundBudget;
   readonly #afterTurn: AfterTurn;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
   readonly #compressing: boolean;
@@ -218,7 +228,7 @@ class WebSocketTransport implements Transport, Drainable {
     socket: NetSocket,
     { outbound, maxBufferedBytes }: Resolved,
     afterTurn: AfterTurn,
-    counts: Counts,
+    { counts, budget }: WebSocketMount,
     now: () => number,
   ) {
     this.#client = client;
@@ -228,6 +238,7 @@ class WebSocketTransport implements Transport, Drainable {
     this.highWaterBytes = Math.max(outbound.highWaterBytes, socket.writableHighWaterMark);
     this.maxBufferedBytes = maxBufferedBytes;
     this.counts = counts;
+    this.budget = budget;
     this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
     this.heardAt = now();
@@ -261,9 +272,8 @@ class WebSocketTransport implements Transport, Drainable {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
-    const waiting = this.#heldUp?.takeAll() ?? [];
+    const waiting = this.gone();
     if (waiting.length > 0 && !this.#socket.destroyed) this.write(waiting);
-    this.gone();
     this.#closing = true;
     this.#client.closeWith(code, reason);
     this.#client.resume(); // or its answer to that would not be read
@@ -293,7 +303,7 @@ class WebSocketTransport implements Transport, Drainable {
   #queue(message: Outgoing, mayDrop: boolean): void {
     if (this.#closing) return;
     if (this.#heldUp !== null) {
-      if (!this.#heldUp.add(message, mayDrop)) this.#tooSlow(this.#heldUp);
+      this.#heldUp.add(message, mayDrop);
       return;
     }
     if (this.#first !== null) {
@@ -342,16 +352,17 @@ class WebSocketTransport implements Transport, Drainable {
     if (!isOpen || heldUp.goOn()) this.gone();
   };
 
-  /** Nothing waits any more, or nobody waits for it. */
-  gone(): void {
-    if (this.#heldUp !== null) this.#socket.off("drain", this.#goOn);
+  /** Nothing waits any more, or nobody waits for it: answers what that was. */
+  gone(): readonly Outgoing[] {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return [];
     this.#heldUp = null;
+    this.#socket.off("drain", this.#goOn);
+    return heldUp.over();
   }
 
   /** Not at once: it may be in the middle of a broadcast. */
-  #tooSlow(heldUp: HeldUp): void {
-    this.counts.add("closed.outbound");
-    heldUp.giveUp();
+  closeTooSlow(): void {
     this.#afterTurn(() => this.end(1013, "too slow", ["shutdown", "closed"]));
   }
 }

@@ -9,6 +9,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { SharedMessage, type Transport } from "../../src/channels/transport.js";
 import { Counts } from "../../src/core/counts.js";
+import { OutboundBudget } from "../../src/transports/outbound-budget.js";
 import { WebSocketMount, type WebSocketOptions } from "../../src/transports/websocket.js";
 
 const MIB = 2 ** 20;
@@ -25,9 +26,13 @@ interface Connected {
   readonly closed: Promise<number>;
 }
 
-async function withClient(options: WebSocketOptions, use: (connected: Connected) => Promise<void>): Promise<void> {
+async function withClient(
+  options: WebSocketOptions,
+  use: (connected: Connected) => Promise<void>,
+  budget?: OutboundBudget,
+): Promise<void> {
   const counts = new Counts();
-  const mount = new WebSocketMount(options, setImmediate, counts);
+  const mount = new WebSocketMount(options, setImmediate, counts, budget);
   const server = createServer();
   let transport: Transport | null = null;
   server.on("upgrade", (request, raw, head) => {
@@ -152,6 +157,46 @@ test("replies that find no room close the connection with 1013, whatever the pol
     socket.resume();
     assert.equal(await closed, 1013);
     assert.equal(counts.snapshot()["closed.outbound"], 1);
+  });
+});
+
+test("beyond the total of all mounts a client is closed with 1013 though its own limit is far", async () => {
+  const budget = new OutboundBudget(2 * MIB, setImmediate);
+  await withClient(
+    {},
+    async (connected) => {
+      const { transport, closed, socket, counts } = connected;
+      await holdUp(connected);
+      for (const name of names("s", 30)) transport.send(large(name));
+      assert.ok(budget.bytes > 2 * MIB);
+      await turn();
+      assert.equal(budget.bytes, 0);
+      socket.resume();
+      assert.equal(await closed, 1013);
+      assert.deepEqual(counts.snapshot(), { "closed.outbound.total": 1 });
+    },
+    budget,
+  );
+});
+
+test("what a client that went on, or went away, has kept waiting is paid back", async () => {
+  const budget = new OutboundBudget(100 * MIB, setImmediate);
+  const use = (end: (connected: Connected) => Promise<void>) =>
+    withClient(
+      {},
+      async (connected) => {
+        await holdUp(connected);
+        for (const name of names("s", 30)) connected.transport.send(large(name));
+        assert.ok(budget.bytes > 2 * MIB);
+        await end(connected);
+        while (connected.transport.isHeldUp) await turn();
+        assert.equal(budget.bytes, 0);
+      },
+      budget,
+    );
+  await use((connected) => readAll(connected));
+  await use(async ({ socket }) => {
+    socket.destroy();
   });
 });
 
