@@ -45,7 +45,9 @@ export class HeldUp implements Debtor {
     if (this.#isGivenUp) return;
     const { maxBufferedBytes, counts, policy } = this.#pipe;
     const waiting = this.#pipe.waitingBytes();
-    const room = maxBufferedBytes - waiting;
+    // What was written can't be taken back: all of one turn, the first time. Who wants the newest shall not wait for its end.
+    const least = policy === OutboundPolicy.disconnect ? 0 : maxBufferedBytes / 2;
+    const room = Math.max(maxBufferedBytes - waiting, least);
     const added = this.#queue.add(message, bytesOf(message), mayDrop, room);
     const evicted = this.#queue.takeEvicted();
     if (evicted > 0) counts.add("dropped.outbound.oldest", evicted);
