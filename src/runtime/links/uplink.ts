@@ -8,16 +8,16 @@
 
 import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { News, Order, Peer } from "../hosts/thread-protocol.js";
+import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "../shared/mirror.js";
+import type { SharedBuffers } from "../shared/shared.js";
 import { fromBytes } from "./bytes.js";
 import { type Answer, Change, FrameReader, frameHead, Kind, type Question, valueFrame } from "./frames.js";
 import type { Link } from "./link.js";
-import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "./mirror.js";
 import type { Outside } from "./outside.js";
-import type { SharedBuffers } from "./shared.js";
 import { StreamLink } from "./stream-link.js";
-import type { News, Order, Peer } from "./thread-protocol.js";
 
 /** The ends of the pipes in a scheduler's process: after stdin, stdout and stderr. */
 export const WRITE_FD = 3;
