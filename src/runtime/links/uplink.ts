@@ -207,6 +207,14 @@ export class Uplink implements Outside, Mirror, Authority {
   }
 }
 
+/**
+ * A write that throws may have written: Node.js throws afterwards if code here has given `Object.prototype` an `error`. Whoever tried
+ * again would say all twice, or in the middle of a frame. So nothing that this process says can be trusted any more, and it ends.
+ */
 function writeAll(bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(WRITE_FD, bytes, at);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(WRITE_FD, bytes, at);
+  } catch {
+    process.exit(1);
+  }
 }
