@@ -10,49 +10,14 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
-import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import { HeldUp, type Outgoing } from "./held-up.js";
-import { type OutboundOptions, type OutboundPolicy, resolveOutbound } from "./outbound.js";
+import type { OutboundPolicy } from "./outbound.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
 import { gather } from "./websocket-frame.js";
-
-export interface WebSocketOptions {
-  /** Milliseconds without anything received after which a connection is closed. @defaultValue 60000 */
-  readonly timeoutMs?: number;
-  /**
-   * Milliseconds of silence after which a client is pinged; its answer counts as something received, so that a client without
-   * heartbeats stays. 0: never, as in Phoenix. @defaultValue 0
-   */
-  readonly pingIntervalMs?: number;
-  /** Milliseconds a pinged client may stay silent; then its connection is closed with 1000. @defaultValue 15000 */
-  readonly pongTimeoutMs?: number;
-  /** Bytes of the largest message a client may send; a larger one closes the connection with 1009. @defaultValue 10000000 */
-  readonly maxFrameBytes?: number;
-  /**
-   * Whether messages of 1 KB and more are compressed for clients that want that (permessage-deflate). Costs memory and time
-   * for each connection; broadcasts are then no longer framed once for all. @defaultValue `false`
-   */
-  readonly compress?: boolean;
-  /** Bytes that may wait for a client that doesn't read; what happens beyond that says `outbound`. @defaultValue 16777216 */
-  readonly maxBufferedBytes?: number;
-  /** What becomes of messages for a client that reads too slowly. @defaultValue beyond `maxBufferedBytes` it is closed with 1013 */
-  readonly outbound?: OutboundOptions;
-}
-
-type Resolved = Required<Omit<WebSocketOptions, "outbound">> & { readonly outbound: Required<OutboundOptions> };
-
-export const DEFAULT_TIMEOUT_MS = 60_000;
-export const DEFAULT_PING_INTERVAL_MS = 0;
-export const DEFAULT_PONG_TIMEOUT_MS = 15_000;
-export const DEFAULT_MAX_FRAME_BYTES = 10_000_000;
-export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
-
-/** The longest delay Node.js timers take, and more bytes than a process has. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
-const MAX_BYTES = Number.MAX_SAFE_INTEGER;
+import { type ResolvedWebSocketOptions, resolveWebSocketOptions, type WebSocketOptions } from "./websocket-options.js";
 
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
@@ -75,7 +40,7 @@ export type AfterTurn = (action: () => void) => void;
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
   readonly #server: Server<typeof Client>;
-  readonly #options: Resolved;
+  readonly #options: ResolvedWebSocketOptions;
   readonly #afterTurn: AfterTurn;
   readonly #open = new Set<WebSocketTransport>();
   readonly #sweep: NodeJS.Timeout;
@@ -96,20 +61,7 @@ export class WebSocketMount {
   ) {
     this.counts = counts;
     this.budget = budget;
-    this.#options = {
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
-      pongTimeoutMs: options.pongTimeoutMs ?? DEFAULT_PONG_TIMEOUT_MS,
-      maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
-      compress: options.compress ?? false,
-      maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
-      outbound: resolveOutbound(options.outbound ?? {}),
-    };
-    checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("pingIntervalMs", this.#options.pingIntervalMs, 0, MAX_TIMEOUT_MS);
-    checkInteger("pongTimeoutMs", this.#options.pongTimeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
-    checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
+    this.#options = resolveWebSocketOptions(options);
     this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -226,7 +178,7 @@ class WebSocketTransport implements Transport, Drainable {
   constructor(
     client: Client,
     socket: NetSocket,
-    { outbound, maxBufferedBytes }: Resolved,
+    { outbound, maxBufferedBytes }: ResolvedWebSocketOptions,
     afterTurn: AfterTurn,
     { counts, budget }: WebSocketMount,
     now: () => number,

@@ -10,7 +10,8 @@ import { WebSocket } from "ws";
 import { SharedMessage, type Transport } from "../../src/channels/transport.js";
 import { Counts } from "../../src/core/counts.js";
 import { OutboundBudget } from "../../src/transports/outbound-budget.js";
-import { WebSocketMount, type WebSocketOptions } from "../../src/transports/websocket.js";
+import { WebSocketMount } from "../../src/transports/websocket.js";
+import type { WebSocketOptions } from "../../src/transports/websocket-options.js";
 
 const MIB = 2 ** 20;
 
