@@ -2,16 +2,16 @@
 import { randomInt } from "node:crypto";
 import { monotonicClock } from "../core/clock.js";
 import type { Definitions } from "./definitions.js";
-import { Interest } from "./interest.js";
-import { Keys } from "./keys.js";
-import type { Mirror } from "./mirror.js";
-import { Names } from "./names.js";
-import { Placements } from "./placements.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
 import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
-import { Cells, type SharedBuffers } from "./shared.js";
+import { Interest } from "./shared/interest.js";
+import { Keys } from "./shared/keys.js";
+import type { Mirror } from "./shared/mirror.js";
+import { Names } from "./shared/names.js";
+import { Placements } from "./shared/placements.js";
+import { Cells, type SharedBuffers } from "./shared/shared.js";
 
 /**
  * @param dedicated - How many of the slots, the last ones, are kept for definitions.

@@ -7,7 +7,7 @@ import { printReport } from "./format-report.js";
 import { REPORT_LEVELS, type Reporter, type ReportLevel } from "./report.js";
 import { DEFAULT_REPORTING, type Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
-import { MAX_SLOTS } from "./shared.js";
+import { MAX_SLOTS } from "./shared/shared.js";
 
 const ISOLATIONS = ["thread", "process"] as const;
 export type Isolation = (typeof ISOLATIONS)[number];

@@ -5,7 +5,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type ErrorReason, type ExitReason, toExitReason } from "../core/exit-reason.js";
-import { fromBytes, toBytes } from "./bytes.js";
+import { fromBytes, toBytes } from "./links/bytes.js";
 import { notSendable } from "./not-sendable.js";
 
 /** A task as it comes to a thread of the pool. */

@@ -4,13 +4,21 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { makePid } from "../../src/core/pid.js";
 import { allocateShared } from "../../src/runtime/boot-scheduler.js";
-import { fromBytes } from "../../src/runtime/bytes.js";
-import { FrameReader, frameHead, Kind, readdress, valueFrame } from "../../src/runtime/frames.js";
-import { Interest } from "../../src/runtime/interest.js";
-import { Keys } from "../../src/runtime/keys.js";
-import { addCleared, addWords, applyWords, int32Bytes, snapshot, Table, wordsOf } from "../../src/runtime/mirror.js";
-import { Names } from "../../src/runtime/names.js";
-import { Cells } from "../../src/runtime/shared.js";
+import { fromBytes } from "../../src/runtime/links/bytes.js";
+import { FrameReader, frameHead, Kind, readdress, valueFrame } from "../../src/runtime/links/frames.js";
+import { Interest } from "../../src/runtime/shared/interest.js";
+import { Keys } from "../../src/runtime/shared/keys.js";
+import {
+  addCleared,
+  addWords,
+  applyWords,
+  int32Bytes,
+  snapshot,
+  Table,
+  wordsOf,
+} from "../../src/runtime/shared/mirror.js";
+import { Names } from "../../src/runtime/shared/names.js";
+import { Cells } from "../../src/runtime/shared/shared.js";
 
 test("frames come out whole and in order, however the stream is cut", () => {
   const frames = fc.array(fc.record({ thread: fc.nat(70_000), value: fc.anything({ maxDepth: 2 }) }), { maxLength: 8 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePid } from "../../src/core/pid.js";
 import { ProcessRecord } from "../../src/runtime/process-record.js";
-import { allocateVitals, readLastSlices, readVitals, VitalSigns } from "../../src/runtime/vitals.js";
+import { allocateVitals, readLastSlices, readVitals, VitalSigns } from "../../src/runtime/watchdog/vitals.js";
 import { inline } from "../support/inline.js";
 
 const { scheduler } = inline();

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePid } from "../../src/core/pid.js";
-import type { Memory, WatchdogLimits } from "../../src/runtime/watchdog.js";
-import { judgeProcesses, type SeenProcess } from "../../src/runtime/watchdog-processes.js";
+import type { Memory, WatchdogLimits } from "../../src/runtime/watchdog/watchdog.js";
+import { judgeProcesses, type SeenProcess } from "../../src/runtime/watchdog/watchdog-processes.js";
 
 const MIB = 2 ** 20;
 const limits: WatchdogLimits = {

@@ -7,12 +7,12 @@
  * Slots are found by a seeded 53-bit hash of the name; two names with the same hash would be taken for one name (odds
  * below one in a hundred million for ten thousand names). Why shared memory: `docs/decisions/0004-names-in-shared-memory.md`.
  */
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { hash53 } from "../core/hash.js";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import { hash53 } from "../../core/hash.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
+import { Registrations } from "../registrations.js";
 import type { Keys } from "./keys.js";
 import { type Mirror, Table } from "./mirror.js";
-import { Registrations } from "./registrations.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Distinct names a runtime can ever use. */

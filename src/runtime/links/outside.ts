@@ -1,9 +1,9 @@
 /** What a scheduler thread sees of the world: the main thread, whom it tells its news and who orders, and links to other threads. */
 import type { MessagePort } from "node:worker_threads";
+import type { News, Order, Peer } from "../hosts/thread-protocol.js";
+import type { Mirror } from "../shared/mirror.js";
 import type { Link } from "./link.js";
-import type { Mirror } from "./mirror.js";
 import { PortLink } from "./port-link.js";
-import type { News, Order, Peer } from "./thread-protocol.js";
 
 export interface Outside {
   /** Keeps the tables in step with the main process's; `null` if they are the same. */

@@ -12,7 +12,7 @@ import type { ThreadData } from "./thread-protocol.js";
 const STACK_MIB = 1;
 
 export function startWorker(data: ThreadData): Worker {
-  return new Worker(new URL("../../workers/scheduler.js", import.meta.url), {
+  return new Worker(new URL("../../../workers/scheduler.js", import.meta.url), {
     workerData: data,
     transferList: data.peers.flatMap(({ port }) => port ?? []),
     name: `joist scheduler ${data.slot}`,

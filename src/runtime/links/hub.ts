@@ -11,13 +11,22 @@
  * construction (`docs/decisions/0009-causes-before-effects.md`): what a process was sent is in its pipe before anything that follows from
  * it can be.
  */
-import { RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
+import { RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { Scheduler } from "../scheduler.js";
+import {
+  addCleared,
+  addWords,
+  int32Bytes,
+  type Mirror,
+  SLOT_WORDS,
+  snapshot,
+  Table,
+  wordsOf,
+} from "../shared/mirror.js";
+import type { SharedBuffers } from "../shared/shared.js";
 import { fromBytes } from "./bytes.js";
 import { type Answer, CHANGE_BYTES, Change, Kind, type Question, readdress, valueFrame } from "./frames.js";
-import { addCleared, addWords, int32Bytes, type Mirror, SLOT_WORDS, snapshot, Table, wordsOf } from "./mirror.js";
-import type { Scheduler } from "./scheduler.js";
-import type { SharedBuffers } from "./shared.js";
 import { Spoke, type SpokeSetup } from "./spoke.js";
 import { StreamLink } from "./stream-link.js";
 

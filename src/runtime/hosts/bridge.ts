@@ -6,11 +6,11 @@
  */
 import { getHeapStatistics } from "node:v8";
 import type { Worker } from "node:worker_threads";
-import { OPEN_BLACK_BOX } from "./black-box.js";
+import { OPEN_BLACK_BOX } from "../watchdog/black-box.js";
+import { interrupt } from "../watchdog/interrupt.js";
+import { allocateVitals, readLastSlices, readVitals } from "../watchdog/vitals.js";
 import type { BridgeNews, BridgeOrder, BridgeStart } from "./bridge-protocol.js";
-import { interrupt } from "./interrupt.js";
 import { startWorker } from "./start-worker.js";
-import { allocateVitals, readLastSlices, readVitals } from "./vitals.js";
 
 /** Signals a terminal or a service manager sends to all processes of a group. The main process decides what they mean. */
 const SHARED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -3,14 +3,14 @@
  * (`scheduler-process.ts`); and who starts such ones and links them to the others.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { Pid } from "../core/pid.js";
-import type { BlackBoxContents } from "./black-box.js";
-import { type RuntimeOptions, reportingOf } from "./options.js";
-import type { Report } from "./report.js";
-import type { SharedBuffers } from "./shared.js";
+import type { Pid } from "../../core/pid.js";
+import { type RuntimeOptions, reportingOf } from "../options.js";
+import type { Report } from "../report.js";
+import type { SharedBuffers } from "../shared/shared.js";
+import type { BlackBoxContents } from "../watchdog/black-box.js";
+import type { LastSlice, Vitals } from "../watchdog/vitals.js";
+import { beatMsOf } from "../watchdog/watchdog.js";
 import type { Loaded, Order, ThreadData } from "./thread-protocol.js";
-import type { LastSlice, Vitals } from "./vitals.js";
-import { beatMsOf } from "./watchdog.js";
 
 /** How long a scheduler may take to hand over what it printed. */
 export const PRINT_WAIT_MS = 200;

@@ -5,7 +5,7 @@
  * Silence is counted in what was told: that a busy machine lets a process tell nothing for a while says nothing of its scheduler. One
  * that tells nothing for long is stuck as a whole.
  */
-import type { HostMemory } from "./host.js";
+import type { HostMemory } from "../hosts/host.js";
 import type { Vitals } from "./vitals.js";
 import { judge, type Memory, mib, type Verdict, type WatchdogLimits, type Watched } from "./watchdog.js";
 

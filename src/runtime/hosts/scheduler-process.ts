@@ -11,12 +11,16 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { PassThrough, type Readable, type Writable } from "node:stream";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
-import type { BlackBoxContents } from "./black-box.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { ListedDefinition } from "../definitions.js";
+import { fromBytes } from "../links/bytes.js";
+import type { Hub } from "../links/hub.js";
+import type { Spoke } from "../links/spoke.js";
+import type { Scheduler } from "../scheduler.js";
+import type { BlackBoxContents } from "../watchdog/black-box.js";
+import { type LastSlice, NO_VITALS, type Vitals } from "../watchdog/vitals.js";
 import type { BridgeNews, BridgeOrder } from "./bridge-protocol.js";
-import { fromBytes } from "./bytes.js";
-import type { ListedDefinition } from "./definitions.js";
 import {
   type Hosting,
   type HostMemory,
@@ -25,13 +29,9 @@ import {
   type SchedulerHost,
   threadDataOf,
 } from "./host.js";
-import type { Hub } from "./hub.js";
-import type { Scheduler } from "./scheduler.js";
-import type { Spoke } from "./spoke.js";
 import { hardLimitMib } from "./start-worker.js";
 import { processFlags } from "./thread-flags.js";
 import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
-import { type LastSlice, NO_VITALS, type Vitals } from "./vitals.js";
 
 /** Milliseconds between the end of a process's pipe and that of the process. */
 const PIPE_END_WAIT_MS = 1000;
@@ -67,7 +67,7 @@ export class SchedulerProcess implements SchedulerHost {
     this.#gone = new Promise((resolve) => {
       this.#settleGone = resolve;
     });
-    const child = fork(new URL("../../workers/scheduler-process.js", import.meta.url), [], {
+    const child = fork(new URL("../../../workers/scheduler-process.js", import.meta.url), [], {
       // 3 and 4 are the pipes of uplink.ts. What it prints goes where our own output goes, also in its last moment.
       stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", "ipc"],
       serialization: "advanced",

@@ -3,17 +3,17 @@
  * for the others is `runtime.ts`'s business.
  */
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
-import { type BlackBoxContents, OPEN_BLACK_BOX } from "./black-box.js";
-import type { ListedDefinition } from "./definitions.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { ListedDefinition } from "../definitions.js";
+import { PortLink } from "../links/port-link.js";
+import type { Scheduler } from "../scheduler.js";
+import { type BlackBoxContents, OPEN_BLACK_BOX } from "../watchdog/black-box.js";
+import { interrupt } from "../watchdog/interrupt.js";
+import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "../watchdog/vitals.js";
 import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
-import { interrupt } from "./interrupt.js";
-import { PortLink } from "./port-link.js";
-import type { Scheduler } from "./scheduler.js";
 import { hardLimitMib, startWorker } from "./start-worker.js";
 import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
-import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
 
 export class SchedulerThread implements SchedulerHost {
   readonly number: number;

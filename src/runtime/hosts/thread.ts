@@ -3,16 +3,16 @@
  * only takes turns. It ends with the whole thread: by order, by an error nobody owns, by `process.exit` in user code.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { toExitReason } from "../core/exit-reason.js";
-import { offerBlackBox, openBlackBox } from "./black-box.js";
-import { allocateShared, bootScheduler } from "./boot-scheduler.js";
-import { type Outside, PortsOutside } from "./outside.js";
-import { openServices } from "./port.js";
-import { type LoadedProgram, loadProgram } from "./program.js";
-import { pulse } from "./pulse.js";
-import { hearStrays } from "./strays.js";
+import { toExitReason } from "../../core/exit-reason.js";
+import { allocateShared, bootScheduler } from "../boot-scheduler.js";
+import { type Outside, PortsOutside } from "../links/outside.js";
+import { Uplink } from "../links/uplink.js";
+import { openServices } from "../port.js";
+import { type LoadedProgram, loadProgram } from "../program.js";
+import { hearStrays } from "../strays.js";
+import { offerBlackBox, openBlackBox } from "../watchdog/black-box.js";
+import { pulse } from "../watchdog/pulse.js";
 import type { Order, ThreadData } from "./thread-protocol.js";
-import { Uplink } from "./uplink.js";
 
 /** Runs the calling worker thread as a scheduler. */
 export async function runThread(): Promise<void> {

@@ -11,7 +11,7 @@
  * What keeps a copy true enough is its stream: words, batches and the ends of threads come from the main process in one order. So a
  * process that hears of a name in a message finds it registered, and one that hears of a death finds the name free.
  */
-import type { Pid } from "../core/pid.js";
+import type { Pid } from "../../core/pid.js";
 import type { SharedBuffers } from "./shared.js";
 
 export const Table = { cells: 0, names: 1, keys: 2, interest: 3, placements: 4 } as const;

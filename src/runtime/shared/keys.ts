@@ -21,9 +21,9 @@
  * A reader compares the word before and after it read a slot; the version tells a slot that changed hands in between.
  * Two keys with the same 53-bit hash would be taken for one (odds below one in a million for a full table).
  */
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { hash53 } from "../core/hash.js";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import { hash53 } from "../../core/hash.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
 import { type Mirror, Table } from "./mirror.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 

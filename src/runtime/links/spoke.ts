@@ -1,8 +1,8 @@
 /** The pipes of one scheduler's process, at the main process's end. What is written in one turn of the event loop leaves in one call. */
 import type { Readable, Writable } from "node:stream";
+import type { Order } from "../hosts/thread-protocol.js";
+import { int32Bytes } from "../shared/mirror.js";
 import { FrameReader, frameHead, Kind, type OnFrame, valueFrame } from "./frames.js";
-import { int32Bytes } from "./mirror.js";
-import type { Order } from "./thread-protocol.js";
 
 export interface SpokeSetup {
   readonly slot: number;

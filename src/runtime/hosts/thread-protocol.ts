@@ -1,13 +1,13 @@
 /** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
 import type { MessagePort } from "node:worker_threads";
-import type { ExitReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
-import type { BlackBoxContents } from "./black-box.js";
-import type { ListedDefinition } from "./definitions.js";
-import type { Report } from "./report.js";
-import type { Reporting } from "./reports.js";
-import type { Budgets } from "./scheduler-setup.js";
-import type { SharedBuffers } from "./shared.js";
+import type { ExitReason } from "../../core/exit-reason.js";
+import type { Pid } from "../../core/pid.js";
+import type { ListedDefinition } from "../definitions.js";
+import type { Report } from "../report.js";
+import type { Reporting } from "../reports.js";
+import type { Budgets } from "../scheduler-setup.js";
+import type { SharedBuffers } from "../shared/shared.js";
+import type { BlackBoxContents } from "../watchdog/black-box.js";
 
 /** Given to a thread at its start. */
 export interface ThreadData {

@@ -1,6 +1,6 @@
 /** What the watchdog sees of the schedulers there are, of either kind, and decides. The decisions are in the files it calls. */
 import { getHeapStatistics } from "node:v8";
-import type { SchedulerHost } from "./host.js";
+import type { SchedulerHost } from "../hosts/host.js";
 import type { Vitals } from "./vitals.js";
 import { judge, type Memory, type Verdict, type WatchdogLimits } from "./watchdog.js";
 import { judgeProcesses, type SeenProcess } from "./watchdog-processes.js";

@@ -5,9 +5,9 @@
  * limit V8 ends the OS process (seen with arrays of 800 MB each).
  */
 import { appendFile } from "node:fs/promises";
+import type { SchedulerHost } from "../hosts/host.js";
+import type { BlackBoxReport } from "../report.js";
 import type { BlackBoxContents } from "./black-box.js";
-import type { SchedulerHost } from "./host.js";
-import type { BlackBoxReport } from "./report.js";
 import type { Verdict } from "./watchdog.js";
 
 /** What of V8's limit a thread may hold that swells between its messages, to be asked. */

@@ -1,7 +1,8 @@
 /** What the main process and the main thread of a scheduler's process tell each other; all else goes past that thread. */
+
+import type { LastSlice, Vitals } from "../watchdog/vitals.js";
 import type { HostMemory } from "./host.js";
 import type { ThreadData } from "./thread-protocol.js";
-import type { LastSlice, Vitals } from "./vitals.js";
 
 export interface BridgeStart {
   readonly tag: "start";

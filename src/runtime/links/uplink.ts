@@ -8,16 +8,16 @@
 
 import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { News, Order, Peer } from "../hosts/thread-protocol.js";
+import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "../shared/mirror.js";
+import type { SharedBuffers } from "../shared/shared.js";
 import { fromBytes } from "./bytes.js";
 import { type Answer, Change, FrameReader, frameHead, Kind, type Question, valueFrame } from "./frames.js";
 import type { Link } from "./link.js";
-import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "./mirror.js";
 import type { Outside } from "./outside.js";
-import type { SharedBuffers } from "./shared.js";
 import { StreamLink } from "./stream-link.js";
-import type { News, Order, Peer } from "./thread-protocol.js";
 
 /** The ends of the pipes in a scheduler's process: after stdin, stdout and stderr. */
 export const WRITE_FD = 3;
@@ -207,6 +207,14 @@ export class Uplink implements Outside, Mirror, Authority {
   }
 }
 
+/**
+ * A write that throws may have written: Node.js throws afterwards if code here has given `Object.prototype` an `error`. Whoever tried
+ * again would say all twice, or in the middle of a frame. So nothing that this process says can be trusted any more, and it ends.
+ */
 function writeAll(bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(WRITE_FD, bytes, at);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(WRITE_FD, bytes, at);
+  } catch {
+    process.exit(1);
+  }
 }

@@ -10,7 +10,7 @@
  * A row is written before the version says so, and who reads looks at the version first: what is remembered of an older version
  * is looked up again.
  */
-import { hash53 } from "../core/hash.js";
+import { hash53 } from "../../core/hash.js";
 import { type Mirror, Table } from "./mirror.js";
 import type { SharedBuffers } from "./shared.js";
 

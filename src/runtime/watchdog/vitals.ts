@@ -18,8 +18,8 @@
  * still.
  */
 import { getHeapStatistics } from "node:v8";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
-import type { ProcessRecord } from "./process-record.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
+import type { ProcessRecord } from "../process-record.js";
 import { pulse } from "./pulse.js";
 
 const BEAT = 0;

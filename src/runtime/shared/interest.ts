@@ -4,7 +4,7 @@
  * nobody; a subscriber is never missed: its bit is set, for all threads to see, before `add` returns. A table replicated
  * by messages could not promise that: a subscriber's message to a third thread could overtake the news of its subscription.
  */
-import { hash53 } from "../core/hash.js";
+import { hash53 } from "../../core/hash.js";
 import type { Mirror } from "./mirror.js";
 import { MAX_SLOTS, type SharedBuffers } from "./shared.js";
 
