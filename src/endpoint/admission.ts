@@ -50,6 +50,8 @@ export class Admission {
   /** Only kept if there is a limit for it. */
   readonly #byAddress = new Map<string, number>();
   #connections = 0;
+  /** One for all that are counted as connections only. */
+  readonly #left = (): void => this.#count(null, -1);
 
   constructor(limits: AdmissionLimits, counts: Counts) {
     this.#limits = limits;
@@ -65,7 +67,7 @@ export class Admission {
       return this.#full("max_connections_per_address");
     }
     this.#count(from, 1);
-    return () => this.#count(from, -1);
+    return from === null ? this.#left : () => this.#count(from, -1);
   }
 
   #count(from: string | null, change: 1 | -1): void {

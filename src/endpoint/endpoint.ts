@@ -204,7 +204,7 @@ export class Endpoint {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until `ws` has the socket its errors are ours to hear: a client that goes away must not be a stray error.
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroyIt);
     const { path, query } = splitTarget(request.url ?? "/");
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
@@ -213,7 +213,7 @@ export class Endpoint {
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
       if (entered === "max_connections") return refuse(socket, 503, entered);
       if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
-      socket.once("close", entered);
+      socket.on("close", entered); // which comes once
       const params = decodeQuery(query);
       if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
@@ -249,6 +249,7 @@ export class Endpoint {
     if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
+        socket.off("error", destroyIt);
         return websockets.upgrade(request, socket, head, negotiated.protocol, outcome.open);
       case "refused":
         return refuse(socket, outcome.refusal?.status ?? 403, outcome.refusal?.body);
@@ -280,6 +281,11 @@ export function loadMounts(mounts: readonly MountManifest[]): Promise<readonly L
 
 async function serializersOf(transport: MountManifest["websocket"] | MountManifest["longpoll"]): Promise<Serializers> {
   return transport === false || transport.versions === undefined ? null : await loadSerializers(transport.versions);
+}
+
+/** The listener of all sockets; a closure each would stay with them. */
+function destroyIt(this: Duplex): void {
+  this.destroy();
 }
 
 /** Answers an upgrade with an ordinary response, and closes. */

@@ -22,8 +22,20 @@ import { type ResolvedWebSocketOptions, resolveWebSocketOptions, type WebSocketO
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
 
-/** Echoes the code of a client's close frame, but not its reason. `ws` calls `close` for the echo. */
 class Client extends WebSocket {
+  /** Whom it tells what happens; set as soon as it is open. */
+  transport: WebSocketTransport | null = null;
+
+  /** What `ws` has to say, to the one who wants to hear it: listeners would be a table and a closure each per connection. */
+  override emit(event: string | symbol, data?: unknown, isBinary?: unknown): boolean {
+    // The types are what `ws` says of its events.
+    if (event === "message") this.transport?.onMessage(data as Buffer, isBinary as boolean);
+    else if (event === "ping" || event === "pong") this.transport?.onHeard();
+    else if (event === "close") this.transport?.onClose();
+    return true; // a protocol error, too, is heard: `ws` has sent the close code it calls for, and close follows
+  }
+
+  /** Echoes the code of a client's close frame, but not its reason. `ws` calls this for the echo. */
   override close(code?: number): void {
     super.close(code);
   }
@@ -42,11 +54,9 @@ export class WebSocketMount {
   readonly #server: Server<typeof Client>;
   readonly #options: ResolvedWebSocketOptions;
   readonly #afterTurn: AfterTurn;
-  readonly #open = new Set<WebSocketTransport>();
+  readonly #clients: Clients = { open: new Set(), sweeps: 0 };
   readonly #sweep: NodeJS.Timeout;
   readonly #sweepMs: number;
-  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
-  #sweeps = 0;
 
   /** Of the endpoint: what its limits have done. */
   readonly counts: Counts;
@@ -79,7 +89,7 @@ export class WebSocketMount {
 
   /** Open connections. */
   get connections(): ReadonlySet<Drainable> {
-    return this.#open;
+    return this.#clients.open;
   }
 
   /** Completes a handshake that was found to be fine, and drives `open`'s connection until it ends. */
@@ -101,29 +111,10 @@ export class WebSocketMount {
         this.#options,
         this.#afterTurn,
         this,
-        () => this.#sweeps,
+        this.#clients,
       );
-      this.#open.add(transport);
-      const driver = open(transport);
-      transport.driver = driver;
-      client.on("message", (data: Buffer, isBinary) => {
-        transport.heardAt = this.#sweeps;
-        // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
-        driver.receive(isBinary ? new Uint8Array(data) : data.toString());
-      });
-      client.on("ping", () => {
-        transport.heardAt = this.#sweeps;
-      });
-      client.on("pong", () => {
-        transport.heardAt = this.#sweeps;
-      });
-      // A protocol error: `ws` has sent the close code it calls for, and close follows.
-      client.on("error", () => {});
-      client.on("close", () => {
-        this.#open.delete(transport);
-        transport.gone();
-        driver.closed(["shutdown", "closed"]);
-      });
+      transport.driver = open(transport);
+      client.transport = transport;
     });
   }
 
@@ -133,22 +124,29 @@ export class WebSocketMount {
   }
 
   readonly #closeIdle = (): void => {
-    this.#sweeps++;
+    const sweeps = ++this.#clients.sweeps;
     const { timeoutMs, pingIntervalMs, pongTimeoutMs } = this.#options;
     const idle = timeoutMs / this.#sweepMs;
     const pings = pingIntervalMs === 0 ? Number.POSITIVE_INFINITY : pingIntervalMs / this.#sweepMs;
     const pongs = pongTimeoutMs / this.#sweepMs;
-    for (const transport of this.#open) {
+    for (const transport of this.#clients.open) {
       const { heardAt, pingedAt } = transport;
-      const isLate = pingedAt > heardAt && this.#sweeps - pingedAt > pongs;
-      if (isLate || this.#sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
-      else if (pingedAt <= heardAt && this.#sweeps - heardAt > pings) transport.ping(this.#sweeps);
+      const isLate = pingedAt > heardAt && sweeps - pingedAt > pongs;
+      if (isLate || sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
+      else if (pingedAt <= heardAt && sweeps - heardAt > pings) transport.ping(sweeps);
     }
   };
 }
 
 /** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length, as the others do. */
 const SWEEPS_PER_TIMEOUT = 4;
+
+/** What the connections of a mount have in common. */
+interface Clients {
+  readonly open: Set<WebSocketTransport>;
+  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
+  sweeps: number;
+}
 
 class WebSocketTransport implements Transport, Drainable {
   readonly name = "websocket";
@@ -166,6 +164,7 @@ class WebSocketTransport implements Transport, Drainable {
   readonly counts: Counts;
   readonly budget: OutboundBudget;
   readonly #afterTurn: AfterTurn;
+  readonly #clients: Clients;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
   readonly #compressing: boolean;
   /** What this turn has for the client: one message as a rule, which then costs no array, and those behind it. */
@@ -181,7 +180,7 @@ class WebSocketTransport implements Transport, Drainable {
     { outbound, maxBufferedBytes }: ResolvedWebSocketOptions,
     afterTurn: AfterTurn,
     { counts, budget }: WebSocketMount,
-    now: () => number,
+    clients: Clients,
   ) {
     this.#client = client;
     this.#socket = socket;
@@ -193,7 +192,26 @@ class WebSocketTransport implements Transport, Drainable {
     this.budget = budget;
     this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
-    this.heardAt = now();
+    this.#clients = clients;
+    this.heardAt = clients.sweeps;
+    clients.open.add(this);
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.heardAt = this.#clients.sweeps;
+    // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
+    this.driver?.receive(isBinary ? new Uint8Array(data) : data.toString());
+  }
+
+  /** The client lives, but said nothing. */
+  onHeard(): void {
+    this.heardAt = this.#clients.sweeps;
+  }
+
+  onClose(): void {
+    this.#clients.open.delete(this);
+    this.gone();
+    this.driver?.closed(["shutdown", "closed"]);
   }
 
   send(message: string | Uint8Array): void {
