@@ -12,6 +12,7 @@ import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { ConnectionLimits } from "./connection-limits.js";
+import { mayDropEvent } from "./droppable.js";
 import type { FilterParameters } from "./filter-parameters.js";
 import { Join } from "./join.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
@@ -252,6 +253,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
         typeof payload === "string"
           ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
           : this.serializer.encodeBroadcast(topic, event, payload),
+        mayDropEvent(event),
       );
     } catch (error) {
       // What one format cannot carry must cost neither the connections that speak it nor those that don't.

@@ -22,6 +22,7 @@ import type { Plain, Subscriber } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
+import { mayDropFrame } from "./droppable.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
 import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
 import { sharedNowMs } from "./telemetry.js";
@@ -176,7 +177,10 @@ export class Join implements PortHandler, Subscriber {
   // ---- from the channel ----
 
   data(frame: Encoded): void {
-    if (!this.#replaced) this.#connection.transport.send(frame);
+    if (this.#replaced) return;
+    const { transport, serializer } = this.#connection;
+    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame);
+    else transport.send(frame);
   }
 
   message(message: unknown): void {

@@ -23,6 +23,7 @@ import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
 import { handshakeProblem } from "../transports/handshake.js";
+import { OutboundBudget } from "../transports/outbound-budget.js";
 import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transports/path.js";
 import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
@@ -92,6 +93,7 @@ export class Endpoint {
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
+    const budget = new OutboundBudget(connectionLimits.maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
@@ -101,7 +103,7 @@ export class Endpoint {
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
         acceptor: new SocketAcceptor(accepting),
-        websockets: new WebSocketMount(websocket, afterTurn, counts),
+        websockets: new WebSocketMount(websocket, afterTurn, counts, budget),
       };
     });
     this.#longPolls = mounts.flatMap((manifest) => {

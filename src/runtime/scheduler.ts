@@ -214,6 +214,11 @@ export class Scheduler {
     this.#turns.enqueue(record);
   }
 
+  /** Whether timers and I/O should have their turn. */
+  isTurnOver(): boolean {
+    return this.#turns.isOver();
+  }
+
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
     const receive = (batch: Batch): void => {

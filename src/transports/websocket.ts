@@ -10,42 +10,14 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
-import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import { HeldUp, type Outgoing } from "./held-up.js";
+import type { OutboundPolicy } from "./outbound.js";
+import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
 import { gather } from "./websocket-frame.js";
-
-export interface WebSocketOptions {
-  /** Milliseconds without anything received after which a connection is closed. @defaultValue 60000 */
-  readonly timeoutMs?: number;
-  /**
-   * Milliseconds of silence after which a client is pinged; its answer counts as something received, so that a client without
-   * heartbeats stays. 0: never, as in Phoenix. @defaultValue 0
-   */
-  readonly pingIntervalMs?: number;
-  /** Milliseconds a pinged client may stay silent; then its connection is closed with 1000. @defaultValue 15000 */
-  readonly pongTimeoutMs?: number;
-  /** Bytes of the largest message a client may send; a larger one closes the connection with 1009. @defaultValue 10000000 */
-  readonly maxFrameBytes?: number;
-  /**
-   * Whether messages of 1 KB and more are compressed for clients that want that (permessage-deflate). Costs memory and time
-   * for each connection; broadcasts are then no longer framed once for all. @defaultValue `false`
-   */
-  readonly compress?: boolean;
-  /** Bytes that may wait for a client that doesn't read; beyond that it is closed with 1013. @defaultValue 16777216 */
-  readonly maxBufferedBytes?: number;
-}
-
-export const DEFAULT_TIMEOUT_MS = 60_000;
-export const DEFAULT_PING_INTERVAL_MS = 0;
-export const DEFAULT_PONG_TIMEOUT_MS = 15_000;
-export const DEFAULT_MAX_FRAME_BYTES = 10_000_000;
-export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
-
-/** The longest delay Node.js timers take, and more bytes than a process has. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
-const MAX_BYTES = Number.MAX_SAFE_INTEGER;
+import { type ResolvedWebSocketOptions, resolveWebSocketOptions, type WebSocketOptions } from "./websocket-options.js";
 
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
@@ -80,7 +52,7 @@ export type AfterTurn = (action: () => void) => void;
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
   readonly #server: Server<typeof Client>;
-  readonly #options: Required<WebSocketOptions>;
+  readonly #options: ResolvedWebSocketOptions;
   readonly #afterTurn: AfterTurn;
   readonly #clients: Clients = { open: new Set(), sweeps: 0 };
   readonly #sweep: NodeJS.Timeout;
@@ -88,22 +60,18 @@ export class WebSocketMount {
 
   /** Of the endpoint: what its limits have done. */
   readonly counts: Counts;
+  /** Of the endpoint: what its clients may keep waiting together. */
+  readonly budget: OutboundBudget;
 
-  constructor(options: WebSocketOptions, afterTurn: AfterTurn, counts: Counts = new Counts()) {
+  constructor(
+    options: WebSocketOptions,
+    afterTurn: AfterTurn,
+    counts: Counts = new Counts(),
+    budget: OutboundBudget = new OutboundBudget(DEFAULT_MAX_TOTAL_BUFFERED_BYTES, afterTurn),
+  ) {
     this.counts = counts;
-    this.#options = {
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
-      pongTimeoutMs: options.pongTimeoutMs ?? DEFAULT_PONG_TIMEOUT_MS,
-      maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
-      compress: options.compress ?? false,
-      maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
-    };
-    checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("pingIntervalMs", this.#options.pingIntervalMs, 0, MAX_TIMEOUT_MS);
-    checkInteger("pongTimeoutMs", this.#options.pongTimeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
-    checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
+    this.budget = budget;
+    this.#options = resolveWebSocketOptions(options);
     this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -142,6 +110,7 @@ export class WebSocketMount {
         socket as NetSocket,
         this.#options,
         this.#afterTurn,
+        this,
         this.#clients,
       );
       transport.driver = open(transport);
@@ -188,7 +157,12 @@ class WebSocketTransport implements Transport, Drainable {
 
   readonly #client: Client;
   readonly #socket: NetSocket;
-  readonly #options: Required<WebSocketOptions>;
+  /** Its client's pipe, as `held-up.ts` sees it. */
+  readonly policy: OutboundPolicy;
+  readonly highWaterBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly counts: Counts;
+  readonly budget: OutboundBudget;
   readonly #afterTurn: AfterTurn;
   readonly #clients: Clients;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
@@ -197,17 +171,25 @@ class WebSocketTransport implements Transport, Drainable {
   #first: Outgoing | null = null;
   #more: Outgoing[] | null = null;
   #closing = false;
+  /** While the client does not take what it is sent. */
+  #heldUp: HeldUp | null = null;
 
   constructor(
     client: Client,
     socket: NetSocket,
-    options: Required<WebSocketOptions>,
+    { outbound, maxBufferedBytes }: ResolvedWebSocketOptions,
     afterTurn: AfterTurn,
+    { counts, budget }: WebSocketMount,
     clients: Clients,
   ) {
     this.#client = client;
     this.#socket = socket;
-    this.#options = options;
+    this.policy = outbound.policy;
+    // Below its own mark a socket does not say when it is empty.
+    this.highWaterBytes = Math.max(outbound.highWaterBytes, socket.writableHighWaterMark);
+    this.maxBufferedBytes = maxBufferedBytes;
+    this.counts = counts;
+    this.budget = budget;
     this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
     this.#clients = clients;
@@ -228,15 +210,24 @@ class WebSocketTransport implements Transport, Drainable {
 
   onClose(): void {
     this.#clients.open.delete(this);
+    this.gone();
     this.driver?.closed(["shutdown", "closed"]);
   }
 
   send(message: string | Uint8Array): void {
-    this.#queue(message);
+    this.#queue(message, false);
   }
 
   sendShared(shared: SharedMessage): void {
-    this.#queue(shared);
+    this.#queue(shared, shared.mayDrop);
+  }
+
+  get isHeldUp(): boolean {
+    return this.#heldUp !== null;
+  }
+
+  sendDroppable(message: string | Uint8Array): void {
+    this.#queue(message, true);
   }
 
   /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
@@ -251,6 +242,8 @@ class WebSocketTransport implements Transport, Drainable {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
+    const waiting = this.gone();
+    if (waiting.length > 0 && !this.#socket.destroyed) this.write(waiting);
     this.#closing = true;
     this.#client.closeWith(code, reason);
     this.#client.resume(); // or its answer to that would not be read
@@ -277,8 +270,12 @@ class WebSocketTransport implements Transport, Drainable {
     return channels;
   }
 
-  #queue(message: Outgoing): void {
+  #queue(message: Outgoing, mayDrop: boolean): void {
     if (this.#closing) return;
+    if (this.#heldUp !== null) {
+      this.#heldUp.add(message, mayDrop);
+      return;
+    }
     if (this.#first !== null) {
       this.#more ??= [];
       this.#more.push(message);
@@ -295,18 +292,50 @@ class WebSocketTransport implements Transport, Drainable {
     this.#first = null;
     this.#more = null;
     if (this.#closing || this.#socket.destroyed) return;
-    const waiting = this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
-    if (waiting > this.#options.maxBufferedBytes) {
-      return this.end(1013, "too slow", ["shutdown", "closed"]);
-    }
-    // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
-    if (this.#compressing) for (const message of [first, ...(more ?? [])]) this.#client.send(bare(message));
+    if (this.#compressing) this.#compress(more === null ? [first] : [first, ...more]);
     else this.#socket.write(more === null ? framed(first) : gatherAll([first, ...more]));
+    if (this.waitingBytes() <= this.highWaterBytes) return;
+    this.#heldUp = new HeldUp(this);
+    if (!this.#compressing) this.#socket.on("drain", this.#goOn);
   };
-}
 
-/** A message, or a frame that others made. */
-type Outgoing = string | Uint8Array | SharedMessage;
+  waitingBytes(): number {
+    return this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
+  }
+
+  write(messages: readonly Outgoing[]): boolean {
+    if (!this.#compressing) return this.#socket.write(gatherAll(messages));
+    this.#compress(messages);
+    return false;
+  }
+
+  /** Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing. */
+  #compress(messages: readonly Outgoing[]): void {
+    for (let i = 0; i < messages.length - 1; i++) this.#client.send(bare(messages[i] as Outgoing));
+    this.#client.send(bare(messages.at(-1) as Outgoing), this.#goOn); // called when it is out
+  }
+
+  readonly #goOn = (): void => {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return;
+    const isOpen = this.#client.readyState === WebSocket.OPEN; // else nobody reads on
+    if (!isOpen || heldUp.goOn()) this.gone();
+  };
+
+  /** Nothing waits any more, or nobody waits for it: answers what that was. */
+  gone(): readonly Outgoing[] {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return [];
+    this.#heldUp = null;
+    this.#socket.off("drain", this.#goOn);
+    return heldUp.over();
+  }
+
+  /** Not at once: it may be in the middle of a broadcast. */
+  closeTooSlow(): void {
+    this.#afterTurn(() => this.end(1013, "too slow", ["shutdown", "closed"]));
+  }
+}
 
 function bare(message: Outgoing): string | Uint8Array {
   return typeof message === "string" || message instanceof Uint8Array ? message : message.message;
