@@ -26,6 +26,13 @@ const PRINT_WAIT_MS = 200;
  */
 const STACK_MIB = 1;
 
+/**
+ * A scheduler's young generation: two halves of 4 MiB, and large objects. V8 would let it grow to 48 MiB and not give that back while
+ * a thread has something to do. Of two schedulers with 2,000 idle channels that was half of the memory; what a message costs is the
+ * same with 3, 6, 12 and 48 MiB (docs/performance.md).
+ */
+const YOUNG_MIB = 12;
+
 export interface SchedulerThreadSetup {
   readonly number: number;
   readonly slot: number;
@@ -77,7 +84,11 @@ export class SchedulerThread {
       workerData: data,
       transferList: setup.peers.map((peer) => peer.port),
       name: `joist scheduler ${slot}`,
-      resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(options.maxHeapBytes), stackSizeMb: STACK_MIB },
+      resourceLimits: {
+        maxOldGenerationSizeMb: hardLimitMib(options.maxHeapBytes),
+        maxYoungGenerationSizeMb: YOUNG_MIB,
+        stackSizeMb: STACK_MIB,
+      },
       ...threadFlags(),
     });
     this.started = this.#follow();
