@@ -6,7 +6,7 @@ import { Definitions } from "../src/runtime/definitions.js";
 import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
 import { keptSlot } from "../src/runtime/placing.js";
 import type { Scheduler } from "../src/runtime/scheduler.js";
-import type { SharedBuffers } from "../src/runtime/shared.js";
+import type { SharedBuffers } from "../src/runtime/shared/shared.js";
 import { printTable } from "./support.js";
 
 const STARTS = 10_000;

@@ -4,7 +4,7 @@ import { Bench } from "tinybench";
 import { makePid } from "../src/core/pid.js";
 import { ProcessRecord } from "../src/runtime/process-record.js";
 import type { Scheduler } from "../src/runtime/scheduler.js";
-import { allocateVitals, VitalSigns } from "../src/runtime/vitals.js";
+import { allocateVitals, VitalSigns } from "../src/runtime/watchdog/vitals.js";
 
 const SLICES = 10_000;
 

@@ -8,6 +8,7 @@
  *   npm run conformance -- channels --only crash       scenarios with that in their name
  *   npm run conformance -- otp                         the recordings in test/conformance/otp, on one scheduler
  *   npm run conformance -- otp --spread                spread over three scheduler threads
+ *   npm run conformance -- otp --isolation process       on three schedulers, in OS processes of their own (channels, too)
  *   npm run conformance -- otp --only names/           scenarios with that in AREA/NAME
  */
 import { join } from "node:path";

@@ -77,6 +77,7 @@ export {
 } from "./endpoint/application.js";
 export type { ApplicationCallbacks } from "./endpoint/callbacks.js";
 export type { DrainerOptions } from "./endpoint/drainer.js";
+export type { HttpOptions } from "./endpoint/http-options.js";
 export { type App, type StartOptions, start } from "./endpoint/start.js";
 // OTP
 export { type Agent, type AgentFunction, agent } from "./otp/agent.js";

@@ -1,4 +1,4 @@
 /** Entry point of a scheduler thread. */
-import { runThread } from "../src/runtime/thread.js";
+import { runThread } from "../src/runtime/hosts/thread.js";
 
 await runThread();

@@ -5,7 +5,14 @@
  * An upgrade goes through: path, query, origin, subprotocols, handshake, `connect` (on a scheduler). Each failure has its
  * status.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
@@ -126,8 +133,8 @@ export class Endpoint {
    * @returns The port, also when 0 asked for any.
    * @throws RuntimeError `portTaken`
    */
-  listen(port: number, address: string | undefined): Promise<number> {
-    const server = createServer(this.#onRequest);
+  listen(port: number, address: string | undefined, http: ServerOptions = {}): Promise<number> {
+    const server = createServer(http, this.#onRequest);
     this.#ownsServer = true;
     this.#takeUpgrades(server);
     return new Promise((resolve, reject) => {

@@ -20,6 +20,7 @@ import { type ApplicationManifest, ownDefinitions, services } from "./applicatio
 import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
+import { type HttpOptions, resolveHttpOptions } from "./http-options.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
 export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
@@ -27,6 +28,8 @@ export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
   readonly port?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
   readonly address?: string;
+  /** Limits of its own server. */
+  readonly http?: HttpOptions;
   /**
    * A server of yours, to which the sockets are attached: Express or Fastify live beside them. Upgrades and long polls of
    * mounted sockets don't reach your handlers, all other requests do. It is not stopped by `stop`.
@@ -217,6 +220,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
   }
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
+  const http = resolveHttpOptions(options.http ?? {});
   const drainer = resolveDrainerOptions(options.drainer ?? {});
   const connectionLimits = resolveConnectionLimits(options);
   const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
@@ -239,7 +243,7 @@ export async function start(url: URL | string, options: StartOptions = {}): Prom
       connectionLimits,
     });
     if (server !== undefined) endpoint.attach(server);
-    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address);
+    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address, http);
     const app = new App({ runtime, endpoint, applications, offload, counts, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
     return app;

@@ -8,9 +8,12 @@
  *     └─ ends: DOWN ─────────────────────┴─ forgotten ────────────────┴─ its thread is ended
  * ```
  *
+ * No port leaves an OS process. A task from a scheduler that is one brings its argument as bytes, and its outcome goes back so.
+ *
  * Every thread has the service, as services are; only the I/O thread's is ever asked.
  */
 import { AsyncResource } from "node:async_hooks";
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { type From, isDown } from "../core/messages.js";
 import type { Ref } from "../core/ref.js";
@@ -24,14 +27,19 @@ export const OFFLOAD = "offload";
 export interface OffloadRequest {
   readonly tag: "offload";
   readonly from: From;
-  readonly task: OffloadedTask;
+  readonly task: OffloadedTask | SealedTask;
   /** `Infinity`: no limit. `null`: the pool's. */
   readonly timeoutMs: number | null;
 }
 
-/** The answer. What the function returned or threw is in the task's port. */
+/** A task from another OS process, where no port can come from: its argument as bytes. */
+export interface SealedTask extends Omit<OffloadedTask, "port"> {
+  readonly argument: Uint8Array<ArrayBuffer>;
+}
+
+/** The answer. What the function returned or threw is in the task's port; of a sealed one, here, as bytes. */
 export type OffloadAnswer =
-  | readonly ["done"]
+  | readonly ["done", outcome?: Uint8Array]
   | readonly ["timeout", timeoutMs: number]
   | readonly ["queue_full", maxThreads: number, maxQueue: number]
   | readonly ["failed", ExitReason]
@@ -44,6 +52,10 @@ export function offloadService(): Service {
 
 class Task {
   readonly request: OffloadRequest;
+  /** What the pool gets. */
+  readonly offloaded: OffloadedTask;
+  /** The other end of the port of a sealed task; `null` if the caller has it. */
+  readonly outcome: MessagePort | null;
   monitor: Ref | null = null;
   timer: NodeJS.Timeout | null = null;
   /** `null` while it waits. */
@@ -51,6 +63,23 @@ class Task {
 
   constructor(request: OffloadRequest) {
     this.request = request;
+    const { task } = request;
+    if ("port" in task) {
+      this.offloaded = task;
+      this.outcome = null;
+      return;
+    }
+    const { argument, ...rest } = task;
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(argument, [argument.buffer]);
+    this.offloaded = { ...rest, port: port2 };
+    this.outcome = port1;
+  }
+
+  /** What there is to be said when its function is through. */
+  done(): OffloadAnswer {
+    if (this.outcome === null) return ["done"];
+    return ["done", receiveMessageOnPort(this.outcome)?.message as Uint8Array]; // the pool's thread put it there
   }
 }
 
@@ -133,8 +162,8 @@ export class OffloadService implements PortHandler {
       this.#end(task, answer);
       this.#startNext();
     };
-    this.#pool.run(task.request.task, task.running).then(
-      () => over(["done"]),
+    this.#pool.run(task.offloaded, task.running).then(
+      () => over(task.done()),
       (error: unknown) => over(["failed", toExitReason(error)]),
     );
   }
@@ -142,7 +171,8 @@ export class OffloadService implements PortHandler {
   /** The end of a task, whatever the reason; of one that has ended, nothing more is to be said. */
   #end(task: Task, answer: OffloadAnswer | null): void {
     if (!this.#tasks.delete(task)) return;
-    if (this.#waiting.delete(task)) task.request.task.port.close();
+    if (this.#waiting.delete(task)) task.offloaded.port.close();
+    task.outcome?.close();
     if (task.timer !== null) clearTimeout(task.timer);
     if (task.running !== null) this.#pool?.end(task.running);
     if (task.monitor !== null) this.#port().demonitor(task.monitor);
@@ -150,7 +180,7 @@ export class OffloadService implements PortHandler {
   }
 
   #refuse({ from, task }: OffloadRequest, answer: OffloadAnswer): void {
-    task.port.close();
+    if ("port" in task) task.port.close();
     this.#port().reply(from, answer);
   }
 

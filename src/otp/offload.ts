@@ -28,9 +28,20 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, formatReason, isErrorReason } from "../core/exit-reason.js";
-import { handOver, ioService, notSendable, type OffloadedOutcome, openRequest } from "../runtime/process.js";
+import type { Pid } from "../core/pid.js";
+import {
+  canHandOver,
+  fromBytes,
+  handOver,
+  ioService,
+  notSendable,
+  type OffloadedOutcome,
+  openRequest,
+  send,
+  toBytes,
+} from "../runtime/process.js";
 import { MAX_TIMEOUT_MS } from "./offload-options.js";
-import { OFFLOAD, type OffloadAnswer, type OffloadRequest } from "./offload-service.js";
+import { OFFLOAD, type OffloadAnswer, type OffloadRequest, type SealedTask } from "./offload-service.js";
 
 export interface OffloadOptions {
   /** Under which name the module exports the function. @defaultValue `"default"` */
@@ -71,17 +82,44 @@ export async function offload(url: URL | string, arg?: unknown, options: Offload
   if (typeof name !== "string") throw bad(`bad name ${String(name)}: allowed is the name of an export`);
   checkTimeout(timeoutMs);
   const to = ioService(OFFLOAD);
+  if (!canHandOver(to)) return await offloadSealed(to, module, name, seal(arg, transfer), timeoutMs);
   const { port1: port, port2 } = new MessageChannel();
   try {
     put(port, arg, transfer);
     const request = openRequest(to);
-    const task = { url: module, name, port: port2 };
+    const task = { url: module, name, port: port2, isSealed: false };
     handOver(to, { tag: "offload", from: request.from, task, timeoutMs } satisfies OffloadRequest, [port2]);
     // No deadline here: the service has it, which also ends the task. Its answer may be on its way when the time is up.
     const answer = (await request.answered) as OffloadAnswer; // nobody else answers
-    return result(answer, port, `${name} of ${module}`);
+    // The function's thread wrote it before it said that it was done, so it is there.
+    return result(answer, () => receiveMessageOnPort(port)?.message, `${name} of ${module}`);
   } finally {
     port.close();
+  }
+}
+
+/** To the service of another OS process. */
+async function offloadSealed(
+  to: Pid,
+  url: string,
+  name: string,
+  argument: SealedTask["argument"],
+  timeoutMs: number | null,
+): Promise<unknown> {
+  const request = openRequest(to);
+  const task = { url, name, argument, isSealed: true };
+  send(to, { tag: "offload", from: request.from, task, timeoutMs } satisfies OffloadRequest);
+  const answer = (await request.answered) as OffloadAnswer; // nobody else answers
+  return result(answer, (sealed) => fromBytes(sealed as Uint8Array), `${name} of ${url}`);
+}
+
+/** The argument as bytes. What is handed over is gone for the caller here, too. */
+function seal(arg: unknown, transfer: readonly TransferListItem[]): SealedTask["argument"] {
+  try {
+    const kept = transfer.length === 0 ? arg : structuredClone(arg, { transfer: [...transfer] });
+    return toBytes(kept) as Uint8Array<ArrayBuffer>; // V8 allocates them one by one
+  } catch (cause) {
+    throw notSendable({ payload: [arg], cause }, "argument");
   }
 }
 
@@ -93,11 +131,10 @@ function put(port: MessagePort, arg: unknown, transfer: readonly TransferListIte
   }
 }
 
-function result(answer: OffloadAnswer, port: MessagePort, what: string): unknown {
+function result(answer: OffloadAnswer, outcomeOf: (sealed?: Uint8Array) => unknown, what: string): unknown {
   switch (answer[0]) {
     case "done":
-      // The function's thread wrote it before it said that it was done, so it is there.
-      return valueIn(receiveMessageOnPort(port)?.message as OffloadedOutcome, what);
+      return valueIn(outcomeOf(answer[1]) as OffloadedOutcome, what); // runOffloaded made it
     case "timeout":
       throw new RuntimeError(ErrorCode.offloadTimeout, `${what} did not return within ${answer[1]} ms; it was ended`, {
         exitReason: ["timeout", ["offload", what, answer[1]]],

@@ -2,25 +2,29 @@
 import { randomInt } from "node:crypto";
 import { monotonicClock } from "../core/clock.js";
 import type { Definitions } from "./definitions.js";
-import { Interest } from "./interest.js";
-import { Keys } from "./keys.js";
-import { Names } from "./names.js";
-import { Placements } from "./placements.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
 import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
-import { Cells, type SharedBuffers } from "./shared.js";
+import { Interest } from "./shared/interest.js";
+import { Keys } from "./shared/keys.js";
+import type { Mirror } from "./shared/mirror.js";
+import { Names } from "./shared/names.js";
+import { Placements } from "./shared/placements.js";
+import { Cells, type SharedBuffers } from "./shared/shared.js";
 
-/** @param dedicated - How many of the slots, the last ones, are kept for definitions. */
-export function allocateShared(slots: number, dedicated = 0): SharedBuffers {
+/**
+ * @param dedicated - How many of the slots, the last ones, are kept for definitions.
+ * @param seed - Of the tables these are a copy of, if they are one.
+ */
+export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31)): SharedBuffers {
   return {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
     placements: new SharedArrayBuffer(Placements.bytes()),
     names: new SharedArrayBuffer(Names.bytes()),
     keys: new SharedArrayBuffer(Keys.bytes()),
     interest: new SharedArrayBuffer(Interest.bytes()),
-    seed: randomInt(2 ** 31),
+    seed,
     slots,
     dedicated,
   };
@@ -36,16 +40,19 @@ export interface ThreadSetup {
   readonly reporting?: Reporting;
   readonly runsUserCode: boolean;
   readonly vitals?: SharedArrayBuffer;
+  /** Keeps the tables in step with those of other OS processes. @defaultValue there are none */
+  readonly mirror?: Mirror | null;
 }
 
 export function bootScheduler(setup: ThreadSetup): Scheduler {
-  const cells = new Cells(setup.shared);
+  const { shared, thread, slot, mirror = null } = setup;
+  const cells = new Cells(shared, mirror);
   return new Scheduler({
     ...setup,
     cells,
-    names: new Names(setup.shared, cells, new Keys(setup.shared, cells, setup.thread)),
-    interest: new Interest(setup.shared, setup.slot),
-    placements: new Placements(setup.shared),
+    names: new Names(shared, cells, new Keys(shared, cells, thread, mirror), mirror),
+    interest: new Interest(shared, slot, mirror),
+    placements: new Placements(shared, mirror),
     clock: monotonicClock,
   });
 }

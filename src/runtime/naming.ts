@@ -3,10 +3,10 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import { type Destination, type Name, showDestination } from "../core/via.js";
 import { current } from "./context.js";
+import { Op } from "./links/wire.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type KeyName, whereisVia } from "./registering.js";
 import type { Scheduler } from "./scheduler.js";
-import { Op } from "./wire.js";
 
 /** Names beginning with this are pids. */
 const PID_MARK = "<";

@@ -1,6 +1,6 @@
 /** Says which part of a message cannot be copied to another thread. */
 import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Unsendable } from "./outbox.js";
+import type { Unsendable } from "./links/outbox.js";
 
 const MAX_DEPTH = 8;
 

@@ -7,7 +7,10 @@ import { printReport } from "./format-report.js";
 import { REPORT_LEVELS, type Reporter, type ReportLevel } from "./report.js";
 import { DEFAULT_REPORTING, type Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
-import { MAX_SLOTS } from "./shared.js";
+import { MAX_SLOTS } from "./shared/shared.js";
+
+const ISOLATIONS = ["thread", "process"] as const;
+export type Isolation = (typeof ISOLATIONS)[number];
 
 export interface RuntimeOptions {
   /**
@@ -15,6 +18,12 @@ export interface RuntimeOptions {
    * @defaultValue one less than the cores, but at least 2, so that the death of one never leaves nobody
    */
   readonly schedulers?: number;
+  /**
+   * Where schedulers run: `"thread"`, in worker threads; `"process"`, each in an OS process of its own, so that not even an abort of V8
+   * or a fault in native code costs more than one of them. See `docs/isolation.md` for what that costs. Not on Windows.
+   * @defaultValue `"thread"`
+   */
+  readonly isolation?: Isolation;
   /** Messages one process handles before the next one has its turn. @defaultValue 64 */
   readonly messageBudget?: number;
   /** Milliseconds a scheduler works before timers and I/O of its thread are served. @defaultValue 4 */
@@ -102,6 +111,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
   const schedulers = options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1, MAX_THREADS));
   const resolved: Required<RuntimeOptions> = {
     schedulers,
+    isolation: options.isolation ?? "thread",
     messageBudget: options.messageBudget ?? DEFAULT_BUDGETS.messageBudget,
     turnBudgetMs: options.turnBudgetMs ?? DEFAULT_BUDGETS.turnBudgetMs,
     maxThreadRestarts: options.maxThreadRestarts ?? 10,
@@ -124,6 +134,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
   };
   checkInteger("schedulers", resolved.schedulers, 0, MAX_THREADS);
+  checkIsolation(resolved);
   checkInteger("maxDedicatedThreads", resolved.maxDedicatedThreads, 0, MAX_THREADS - resolved.schedulers);
   checkInteger("dedicatedRetryMs", resolved.dedicatedRetryMs, 1, 2 ** 31 - 1);
   checkInteger("quarantineAfter", resolved.quarantineAfter, 0, 1_000_000);
@@ -158,6 +169,15 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     );
   }
   return resolved;
+}
+
+function checkIsolation({ isolation, schedulers }: Required<RuntimeOptions>): void {
+  const bad = (why: string): RuntimeError =>
+    new RuntimeError(ErrorCode.badOption, `bad isolation ${isolation}: ${why}`);
+  if (!ISOLATIONS.includes(isolation)) throw bad(`allowed are ${ISOLATIONS.join(", ")}`);
+  if (isolation !== "process") return;
+  if (schedulers === 0) throw bad("with schedulers: 0 everything runs on the calling thread");
+  if (process.platform === "win32") throw bad("it needs pipes that Windows does not have; there it is thread only");
 }
 
 /** What this OS process may have: of its container if that has a limit, else of the machine. */

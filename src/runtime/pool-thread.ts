@@ -5,6 +5,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type ErrorReason, type ExitReason, toExitReason } from "../core/exit-reason.js";
+import { fromBytes, toBytes } from "./links/bytes.js";
 import { notSendable } from "./not-sendable.js";
 
 /** A task as it comes to a thread of the pool. */
@@ -15,6 +16,8 @@ export interface OffloadedTask {
   readonly name: string;
   /** The argument waits in it; the outcome goes into it. */
   readonly port: MessagePort;
+  /** Whether both are bytes, as they come from another OS process and go there (`bytes.ts`). */
+  readonly isSealed: boolean;
 }
 
 /** What became of it. */
@@ -29,17 +32,19 @@ export type OffloadedOutcome =
   | readonly ["not_sendable", message: string];
 
 /** Runs a task. When it settles, the outcome is in the task's port. Never rejects. */
-export async function runOffloaded({ url, name, port }: OffloadedTask): Promise<void> {
-  const outcome = await outcomeOf(url, name, port);
+export async function runOffloaded(task: OffloadedTask): Promise<void> {
+  const { port, isSealed } = task;
+  const outcome = await outcomeOf(task);
+  const put = (what: OffloadedOutcome): void => port.postMessage(isSealed ? toBytes(what) : what);
   try {
-    port.postMessage(outcome);
+    put(outcome);
   } catch (cause) {
-    port.postMessage(copyable(outcome, cause));
+    put(copyable(outcome, cause));
   }
   port.close();
 }
 
-async function outcomeOf(url: string, name: string, port: MessagePort): Promise<OffloadedOutcome> {
+async function outcomeOf({ url, name, port, isSealed }: OffloadedTask): Promise<OffloadedOutcome> {
   let exports: Record<string, unknown>;
   try {
     exports = await import(url);
@@ -50,7 +55,8 @@ async function outcomeOf(url: string, name: string, port: MessagePort): Promise<
   if (typeof run !== "function") return ["no_function", Object.keys(exports)];
   try {
     // Taken only now: between here and its end the function may be ended, and the argument with it.
-    return ["value", await run(receiveMessageOnPort(port)?.message)];
+    const argument: unknown = receiveMessageOnPort(port)?.message;
+    return ["value", await run(isSealed ? fromBytes(argument as Uint8Array) : argument)]; // the service put it there
   } catch (error) {
     return ["threw", toExitReason(error)];
   }

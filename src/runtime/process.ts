@@ -16,13 +16,13 @@ import type { Destination } from "../core/via.js";
 import { type Definition, isDefinition } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
+import { Op } from "./links/wire.js";
 import { find, lookUp } from "./naming.js";
 import { mainService, servicePeers } from "./port.js";
 import { NO_LIMIT, type ProcessRecord } from "./process-record.js";
 import type { OwnReport, ReportBody, ReportLevel } from "./report.js";
 import { openRequest } from "./requests.js";
 import { checkDelay } from "./timers.js";
-import { Op } from "./wire.js";
 
 // ---- who am I ----
 
@@ -99,6 +99,12 @@ export function handOver(to: Pid, message: unknown, transfer: readonly TransferL
   scheduler.send(pid, to, message);
   const thread = threadOf(to);
   if (thread !== scheduler.thread) scheduler.router.outbox(thread)?.handOver(transfer);
+}
+
+/** Whether {@link handOver} can reach `to`: not in another OS process. */
+export function canHandOver(to: Pid): boolean {
+  const { scheduler } = current();
+  return scheduler.router.handsOver(threadOf(to));
 }
 
 /** Sends raw text or bytes, to a port mostly; arrives apart from messages. For protocols built on the runtime. */
@@ -306,8 +312,10 @@ export function peers(name: string, topic?: string): Pid[] {
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
+export { threadFlags } from "./hosts/thread-flags.js";
 export type { ProcessInfo } from "./info.js";
 export { checkIsolation, type Isolation } from "./isolation.js";
+export { fromBytes, toBytes } from "./links/bytes.js";
 export { register, unregister, whereis } from "./naming.js";
 export { notSendable } from "./not-sendable.js";
 export type { Placement } from "./placing.js";
@@ -347,5 +355,4 @@ export {
   spawnMonitor,
   spawnRequest,
 } from "./spawning.js";
-export { threadFlags } from "./thread-flags.js";
 export { isDefinition, isPid };

@@ -6,29 +6,31 @@
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
  *  3. a fresh thread with a new number takes the slot, or what else `thread-keeper.ts` has decided.
  */
-import { MessageChannel } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
 import type { Definition, PortHandler } from "./behaviour.js";
-import { takeBlackBox, writeBlackBox } from "./black-box-recorder.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
 import { Definitions, type ListedDefinition } from "./definitions.js";
+import type { Hosting, SchedulerHost } from "./hosts/host.js";
+import { ProcessHosting } from "./hosts/scheduler-process.js";
+import { ThreadHosting } from "./hosts/scheduler-thread.js";
+import { ThreadKeeper } from "./hosts/thread-keeper.js";
+import type { Culprit, Loaded } from "./hosts/thread-protocol.js";
+import { Hub } from "./links/hub.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
 import { openServices, Port, type Service, servicePids } from "./port.js";
-import { PortLink } from "./port-link.js";
 import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
-import { Pulse, type PulseThread } from "./pulse.js";
-import type { BlackBoxReport, ThreadReport } from "./report.js";
+import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
-import { SchedulerThread } from "./scheduler-thread.js";
-import type { SharedBuffers } from "./shared.js";
+import type { SharedBuffers } from "./shared/shared.js";
 import { hearStrays } from "./strays.js";
-import { ThreadKeeper } from "./thread-keeper.js";
-import type { Culprit, Loaded } from "./thread-protocol.js";
-import { type Verdict, Watchdog } from "./watchdog.js";
+import { takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
+import { deafVerdicts, judgeHosts } from "./watchdog/judge-hosts.js";
+import { Pulse, type PulseThread } from "./watchdog/pulse.js";
+import { type Verdict, Watchdog } from "./watchdog/watchdog.js";
 
 export type { RuntimeOptions };
 
@@ -45,9 +47,10 @@ export class Runtime {
 
   readonly #url: string;
   readonly #shared: SharedBuffers;
-  readonly #threads = new Map<number, SchedulerThread>();
+  readonly #hosting: Hosting;
+  readonly #threads = new Map<number, SchedulerHost>();
   /** Threads that were replaced and terminated but are not gone, by why: one in a native call stays until that returns. */
-  readonly #zombies = new Map<SchedulerThread, Verdict["cause"]>();
+  readonly #zombies = new Map<SchedulerHost, Verdict["cause"]>();
   #watchdog: Watchdog | undefined;
   readonly #host: ProcessRecord;
   readonly #unhear: () => void;
@@ -107,6 +110,7 @@ export class Runtime {
     this.options = options;
     const dedicated = options.schedulers === 0 ? 0 : options.maxDedicatedThreads;
     this.#shared = allocateShared(1 + options.schedulers + dedicated, dedicated);
+    const hub = options.isolation === "process" ? new Hub(this.#shared) : null;
     this.scheduler = bootScheduler({
       thread: MAIN,
       slot: MAIN,
@@ -116,7 +120,9 @@ export class Runtime {
       runsUserCode: inline !== undefined,
       report: options.report,
       reporting: reportingOf(options),
+      mirror: hub,
     });
+    this.#hosting = hub === null ? new ThreadHosting(this.scheduler) : new ProcessHosting(hub, this.scheduler);
     this.#manifest = inline?.manifest;
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
@@ -237,28 +243,20 @@ export class Runtime {
   #startThread(slot: number): Promise<Loaded> {
     const number = this.#reserved.get(slot) ?? this.#nextThread++;
     this.#reserved.delete(slot);
-    const mine = new MessageChannel();
-    const peers = [{ thread: MAIN, port: mine.port2 }];
-    this.scheduler.connect(number, new PortLink(mine.port1));
-    for (const other of this.#threads.values()) {
-      const channel = new MessageChannel();
-      peers.push({ thread: other.number, port: channel.port2 });
-      other.order({ tag: "peer", thread: number, port: channel.port1 }, [channel.port1]);
-    }
-    const thread = new SchedulerThread({
+    const setup = {
       number,
       slot,
-      peers,
       url: this.#url,
       shared: this.#shared,
       options: this.options,
-      heard: (report) => this.scheduler.reports.pass(report),
+      heard: (report: Report) => this.scheduler.reports.pass(report),
       ready: () => this.#threadReady(number, slot),
-      exited: (gone, reason) => {
+      exited: (gone: SchedulerHost, reason: string) => {
         if (this.#zombies.delete(gone)) return; // its death was dealt with when it was given up
         this.#threadDown(gone, reason);
       },
-    });
+    };
+    const thread = this.#hosting.start(setup, this.#threads.values());
     this.#threads.set(number, thread);
     return thread.started;
   }
@@ -272,16 +270,13 @@ export class Runtime {
   #watch(): void {
     const pulse = new Pulse(this.scheduler, this.options);
     this.#watchdog = new Watchdog({
-      limits: this.options,
-      deaf: () => pulse.look(this.#pulses()),
-      look: () => ({
-        leaving: [...this.#zombies.values()].filter((cause) => cause === "swollen").length,
-        threads: new Map(
-          [...this.#threads.values()]
-            .filter((thread) => thread.isReady)
-            .map((thread) => [thread.number, thread.vitals]),
-        ),
-      }),
+      intervalMs: this.options.watchdogIntervalMs,
+      judge: (memory) => {
+        const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
+        const hosts = [...this.#threads.values()];
+        const [next, verdicts] = judgeHosts(memory, hosts, leaving, this.options);
+        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()))]];
+      },
       condemn: (verdict) => this.#condemn(verdict),
     });
   }
@@ -326,15 +321,13 @@ export class Runtime {
     );
   }
 
-  #threadDown(thread: SchedulerThread, reason: string, verdict?: Verdict): void {
+  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): void {
     const { number, slot } = thread;
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return;
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
-    // Of a thread that ended by itself all go the same way, its culprit too; it is only remembered.
-    const culprit: Culprit | null =
-      pid === null || verdict === undefined ? null : { pid, reason: ["scheduler_down", story.cause] };
+    const culprit: Culprit | null = pid === null ? null : { pid, reason: ["scheduler_down", story.cause] };
     this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
     // Decided before any process hears of it: who starts again at once shall find where.
     const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
@@ -357,14 +350,16 @@ export class Runtime {
 
 /** What the report of a dead thread says beside its reason. */
 function storyOf(
-  thread: SchedulerThread,
+  thread: SchedulerHost,
   verdict: Verdict | undefined,
 ): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
   const { last, isRunning } = thread.vitals;
   const who = last === null ? null : { ...last, definition: thread.definitionOf(last.definition) };
   if (verdict === undefined) {
-    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was.
-    return who !== null && isRunning ? { cause: "exit", culprit: { ...who, isCertain: true } } : { cause: "exit" };
+    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was. Of an OS process that
+    // ended without a word it is only known who was in a slice when it was last heard of.
+    const isCertain = !thread.isVanished;
+    return who !== null && isRunning ? { cause: "exit", culprit: { ...who, isCertain } } : { cause: "exit" };
   }
   const { cause, blockedMs, heapBytes } = verdict;
   // Many have run since it became deaf: who did it can't be told.

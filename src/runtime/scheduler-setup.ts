@@ -2,13 +2,13 @@
 import type { Clock } from "../core/clock.js";
 import type { Ref } from "../core/ref.js";
 import type { Definitions } from "./definitions.js";
-import type { Interest } from "./interest.js";
-import type { Names } from "./names.js";
-import type { Placements } from "./placements.js";
 import type { KeyName } from "./registering.js";
 import type { Reporter } from "./report.js";
 import type { Reporting } from "./reports.js";
-import type { Cells } from "./shared.js";
+import type { Interest } from "./shared/interest.js";
+import type { Names } from "./shared/names.js";
+import type { Placements } from "./shared/placements.js";
+import type { Cells } from "./shared/shared.js";
 
 /** How a scheduler shares its thread out. All have defaults in `options.ts`. */
 export interface Budgets {

@@ -12,14 +12,14 @@ import type { Ref } from "../core/ref.js";
 import type { Destination } from "../core/via.js";
 import type { Definition } from "./behaviour.js";
 import { Births } from "./births.js";
+import type { Culprit } from "./hosts/thread-protocol.js";
 import { infoOf } from "./info.js";
-import type { Batch } from "./link.js";
+import type { Batch } from "./links/link.js";
+import { ARITY, Op } from "./links/wire.js";
 import type { ProcessRecord } from "./process-record.js";
 import { enter, forgetRegistrations } from "./registering.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SpawnOptions } from "./scheduler-setup.js";
-import type { Culprit } from "./thread-protocol.js";
-import { ARITY, Op } from "./wire.js";
 
 export class Signals {
   readonly #scheduler: Scheduler;

@@ -19,6 +19,13 @@ import { gather } from "./websocket-frame.js";
 export interface WebSocketOptions {
   /** Milliseconds without anything received after which a connection is closed. @defaultValue 60000 */
   readonly timeoutMs?: number;
+  /**
+   * Milliseconds of silence after which a client is pinged; its answer counts as something received, so that a client without
+   * heartbeats stays. 0: never, as in Phoenix. @defaultValue 0
+   */
+  readonly pingIntervalMs?: number;
+  /** Milliseconds a pinged client may stay silent; then its connection is closed with 1000. @defaultValue 15000 */
+  readonly pongTimeoutMs?: number;
   /** Bytes of the largest message a client may send; a larger one closes the connection with 1009. @defaultValue 10000000 */
   readonly maxFrameBytes?: number;
   /**
@@ -31,6 +38,8 @@ export interface WebSocketOptions {
 }
 
 export const DEFAULT_TIMEOUT_MS = 60_000;
+export const DEFAULT_PING_INTERVAL_MS = 0;
+export const DEFAULT_PONG_TIMEOUT_MS = 15_000;
 export const DEFAULT_MAX_FRAME_BYTES = 10_000_000;
 export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
 
@@ -63,6 +72,7 @@ export class WebSocketMount {
   readonly #afterTurn: AfterTurn;
   readonly #open = new Set<WebSocketTransport>();
   readonly #sweep: NodeJS.Timeout;
+  readonly #sweepMs: number;
   /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
   #sweeps = 0;
 
@@ -73,11 +83,15 @@ export class WebSocketMount {
     this.counts = counts;
     this.#options = {
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
+      pongTimeoutMs: options.pongTimeoutMs ?? DEFAULT_PONG_TIMEOUT_MS,
       maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
       compress: options.compress ?? false,
       maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
     };
     checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
+    checkInteger("pingIntervalMs", this.#options.pingIntervalMs, 0, MAX_TIMEOUT_MS);
+    checkInteger("pongTimeoutMs", this.#options.pongTimeoutMs, 1, MAX_TIMEOUT_MS);
     checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
     checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
     this.#afterTurn = afterTurn;
@@ -88,7 +102,10 @@ export class WebSocketMount {
       perMessageDeflate: this.#options.compress,
       maxPayload: this.#options.maxFrameBytes,
     });
-    this.#sweep = setInterval(this.#closeIdle, this.#options.timeoutMs / SWEEPS_PER_TIMEOUT);
+    const { timeoutMs, pingIntervalMs, pongTimeoutMs } = this.#options;
+    const shortestMs = pingIntervalMs === 0 ? timeoutMs : Math.min(timeoutMs, pingIntervalMs, pongTimeoutMs);
+    this.#sweepMs = shortestMs / SWEEPS_PER_TIMEOUT;
+    this.#sweep = setInterval(this.#closeIdle, this.#sweepMs);
     this.#sweep.unref();
   }
 
@@ -147,18 +164,27 @@ export class WebSocketMount {
 
   readonly #closeIdle = (): void => {
     this.#sweeps++;
+    const { timeoutMs, pingIntervalMs, pongTimeoutMs } = this.#options;
+    const idle = timeoutMs / this.#sweepMs;
+    const pings = pingIntervalMs === 0 ? Number.POSITIVE_INFINITY : pingIntervalMs / this.#sweepMs;
+    const pongs = pongTimeoutMs / this.#sweepMs;
     for (const transport of this.#open) {
-      if (this.#sweeps - transport.heardAt > SWEEPS_PER_TIMEOUT) transport.end(1000, "", ["shutdown", "closed"]);
+      const { heardAt, pingedAt } = transport;
+      const isLate = pingedAt > heardAt && this.#sweeps - pingedAt > pongs;
+      if (isLate || this.#sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
+      else if (pingedAt <= heardAt && this.#sweeps - heardAt > pings) transport.ping(this.#sweeps);
     }
   };
 }
 
-/** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length. */
+/** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length, as the others do. */
 const SWEEPS_PER_TIMEOUT = 4;
 
 class WebSocketTransport implements Transport, Drainable {
   readonly name = "websocket";
   heardAt: number;
+  /** When it was pinged last, in sweeps; no earlier than it was heard if the answer is still to come. */
+  pingedAt = -1;
   driver: ConnectionDriver | null = null;
 
   readonly #client: Client;
@@ -212,6 +238,13 @@ class WebSocketTransport implements Transport, Drainable {
     this.#client.resume(); // or its answer to that would not be read
     const client = this.#client;
     setTimeout(() => client.terminate(), CLOSE_WAIT_MS).unref();
+  }
+
+  /** Asks whether the client is there. */
+  ping(now: number): void {
+    if (this.#closing) return;
+    this.pingedAt = now;
+    this.#client.ping();
   }
 
   /** Closes it of its own accord: the connection learns why. */

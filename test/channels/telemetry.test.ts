@@ -152,7 +152,7 @@ on("events have the fields that are listed for them, and no other", async (app) 
   client.send("1", "9", "room:a", "stop", {});
   const told = await toldUntil(app, "joist.channel.terminate");
   client.drop();
-  const seen = new Set<string>(["joist.socket.drain"]); // below
+  const seen = new Set<string>(["joist.socket.drain", "joist.socket.limit"]); // below, and in limits.test.ts
   for (const { name, phase, fields, measurements } of told) {
     if (phase !== "stop") continue;
     seen.add(name);

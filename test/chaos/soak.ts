@@ -18,8 +18,8 @@ const USAGE = `npm run chaos -- soak [options]
   --schedulers N           3
 `;
 
-/** Loops and leaks are found soon, and threads may die as often as faults say. */
-const OPTIONS = { maxBlockMs: 1000, maxHeapBytes: 160 * 2 ** 20, maxThreadRestarts: 1_000_000 };
+/** Loops and leaks are found soon, and schedulers may die as often as faults say: without quarantine, they are hit again and again. */
+const OPTIONS = { quarantineAfter: 0, maxBlockMs: 1000, maxHeapBytes: 160 * 2 ** 20, maxThreadRestarts: 1_000_000 };
 const START_LIMIT_MS = 120_000;
 /** Where memory begins to be compared, as a share of the whole time: until then caches, tables and heaps grow to their size. */
 const PLATEAU_AT = 0.3;

@@ -12,7 +12,7 @@ const scale: Scale = { connections: 20, channels: 3, schedulers: 2, echoesPerSec
 /** How long the slowest machine may take to notice and to come back. */
 const SLOW_MS = 20_000;
 
-const cases: readonly (readonly [row: string, costs: Cost["of"], cause?: string])[] = [
+const cases: readonly (readonly [row: string, costs: Cost["of"], cause?: string, isolation?: "process"])[] = [
   ["reject_in_connect", "attempt"],
   ["hang_in_join", "attempt"],
   ["event_without_a_clause", "channel"],
@@ -33,14 +33,16 @@ const cases: readonly (readonly [row: string, costs: Cost["of"], cause?: string]
   ["object_prototype_then", "thread", "deaf"],
   ["promise_removed", "thread", "deaf"],
   ["close_parent_port", "thread", "deaf"],
+  // Its pipe says all twice, if it is allowed to.
+  ["object_prototype_data", "thread", "exit", "process"],
 ];
 
-for (const [name, costs, cause = ""] of cases) {
+for (const [name, costs, cause = "", isolation = "thread"] of cases) {
   const what = costs === "thread" ? `its thread, as ${cause}` : `${costs === "nothing" ? "" : "its "}${costs}`;
-  test(`${name} costs ${what}, and nobody else notices`, async (t) => {
+  test(`${name} costs ${what}, and nobody else notices${isolation === "process" ? " (processes)" : ""}`, async (t) => {
     const row = rows.find((one) => one.name === name);
     assert.ok(row !== undefined);
-    const cell = await runCell(row, "thread", scale);
+    const cell = await runCell(row, isolation, scale);
     t.diagnostic(JSON.stringify(cell));
     assert.deepEqual(cell.problems, []);
     assert.deepEqual([cell.cost.of, cell.cause], [costs, cause]);

@@ -365,6 +365,22 @@ test("an upgrade request that never ends is cut off with 408 by the server's hea
   server.close();
 });
 
+test("heads that trickle in, or never begin, and heads that are too large are cut off by the own server's options", async () => {
+  await withApp(
+    async ({ app: { port } }) => {
+      const trickling = new HostileSocket(port);
+      trickling.write(upgradeRequest().slice(0, 40));
+      const silent = new HostileSocket(port);
+      const large = new HostileSocket(port);
+      large.write(upgradeRequest(`X: ${"a".repeat(3000)}\r\n`));
+      assert.equal(await large.status(), 431);
+      assert.equal(await trickling.status(), 408);
+      await Promise.all([trickling.closed, silent.closed, large.closed]);
+    },
+    { http: { headersTimeoutMs: 100, requestTimeoutMs: 200, maxHeaderBytes: 2048 } },
+  );
+});
+
 // ---- many ----
 
 test("thousands of connections that stop in the middle of a request, or of a frame, cost nobody else anything", async () => {

@@ -330,6 +330,31 @@ test("a buffer is handed over on request: the function has it, the caller has it
   });
 });
 
+test("from an OS process of its own, too: arguments and outcomes are the same, but memory cannot be shared", {
+  skip: process.platform === "win32",
+}, async () => {
+  await withOffload(
+    async ({ app }) => {
+      const offloaded = (name: string, arg?: unknown, options?: OffloadOptions): Promise<unknown> =>
+        app.call("worker", "caught", [name, arg, options]);
+      assert.equal(await offloaded("default", 21), 42);
+      assert.deepEqual(await offloaded("later", new Map([["a", [1n]]])), new Map([["a", [1n]]]));
+      assert.deepEqual(await app.call("worker", "handOver", new Uint8Array([1, 2, 3])), [6, 0]);
+      const failed = (await offloaded("fail")) as { code: string; cause: { code: string; message: string } };
+      assert.deepEqual([failed.code, failed.cause.code], ["JOIST_OFFLOAD_FAILED", "E_DEEP"]);
+      assert.equal(((await offloaded("unsendable")) as { code: string }).code, "JOIST_NOT_SENDABLE");
+      assert.equal(((await app.call("worker", "share")) as { code: string }).code, "JOIST_NOT_SENDABLE");
+      // There is one thread, and it is free again when the time of its task is up.
+      const late = (await offloaded("spin", { cells: new Int32Array(2) }, { timeoutMs: 50 })) as { code: string };
+      assert.equal(late.code, "JOIST_OFFLOAD_TIMEOUT");
+      assert.equal(await offloaded("default", 2), 4);
+      // The host is in the main process, where there are ports.
+      assert.equal(await run(app, "default", 3), 6);
+    },
+    { isolation: "process", offload: { maxThreads: 1 } },
+  );
+});
+
 test("a module that is missing or broken, and an export that is no function, are named", async () => {
   await withOffload(async ({ app }) => {
     const missing = new URL("./no-such-module.js", import.meta.url);

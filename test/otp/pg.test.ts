@@ -5,12 +5,12 @@ import { isGroupMessage, pg } from "../../src/otp/pg.js";
 import { pgService } from "../../src/otp/pg-service.js";
 import { allocateShared, bootScheduler } from "../../src/runtime/boot-scheduler.js";
 import { Definitions } from "../../src/runtime/definitions.js";
-import type { Arrived, Link } from "../../src/runtime/link.js";
+import type { Arrived, Link } from "../../src/runtime/links/link.js";
 import { DEFAULT_BUDGETS } from "../../src/runtime/options.js";
 import { openServices } from "../../src/runtime/port.js";
 import { exit, kill, processFunction, receive, self, send, spawn } from "../../src/runtime/process.js";
 import type { Scheduler } from "../../src/runtime/scheduler.js";
-import type { SharedBuffers } from "../../src/runtime/shared.js";
+import type { SharedBuffers } from "../../src/runtime/shared/shared.js";
 
 /** A thread's scheduler, on the test's own thread. */
 function boot(shared: SharedBuffers, thread: number): Scheduler {

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isDown } from "../../src/core/messages.js";
 import type { Pid } from "../../src/core/pid.js";
-import { takeBlackBox } from "../../src/runtime/black-box-recorder.js";
+import type { SchedulerThread } from "../../src/runtime/hosts/scheduler-thread.js";
 import type { RuntimeOptions } from "../../src/runtime/options.js";
 import { receive, self, send, spawn, spawnMonitor } from "../../src/runtime/process.js";
 import type { BlackBoxReport, Report } from "../../src/runtime/report.js";
-import type { SchedulerThread } from "../../src/runtime/scheduler-thread.js";
+import { takeBlackBox } from "../../src/runtime/watchdog/black-box-recorder.js";
 import { type Threads, withThreads } from "../support/threads.js";
 
 /** Runs `body`, and answers the first report of the tag. What was reported until it returns is in its argument. */

@@ -10,7 +10,7 @@ import {
   onDedicatedDeath,
   reopened,
   slotAt,
-} from "../../src/runtime/dedicated.js";
+} from "../../src/runtime/hosts/dedicated.js";
 
 /** Where definitions go that ask one after the other: `slot`, `slot new`, or `none`. */
 function places(most: number, quarantines: boolean, asked: readonly Kept[]): string[] {

@@ -1,8 +1,8 @@
 /** A thread that claims and releases a few keys again and again, and counts how often it was not alone with one. */
 import { parentPort, workerData } from "node:worker_threads";
 import { makePid, type Pid } from "../../src/core/pid.js";
-import { Keys } from "../../src/runtime/keys.js";
-import { Cells, type SharedBuffers } from "../../src/runtime/shared.js";
+import { Keys } from "../../src/runtime/shared/keys.js";
+import { Cells, type SharedBuffers } from "../../src/runtime/shared/shared.js";
 
 export interface KeysWork {
   readonly shared: SharedBuffers;

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { makePid, type Pid } from "../../src/core/pid.js";
 import { allocateShared } from "../../src/runtime/boot-scheduler.js";
-import { Keys, MAX_KEYS } from "../../src/runtime/keys.js";
-import { Cells } from "../../src/runtime/shared.js";
+import { Keys, MAX_KEYS } from "../../src/runtime/shared/keys.js";
+import { Cells } from "../../src/runtime/shared/shared.js";
 import type { KeysWork } from "./keys-worker.js";
 
 const REGISTRY = makePid(0, 1, 0);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { makePid } from "../../src/core/pid.js";
-import type { Batch, Link } from "../../src/runtime/link.js";
-import { Outbox } from "../../src/runtime/outbox.js";
-import { PortLink } from "../../src/runtime/port-link.js";
-import { Op } from "../../src/runtime/wire.js";
+import type { Batch, Link } from "../../src/runtime/links/link.js";
+import { Outbox } from "../../src/runtime/links/outbox.js";
+import { PortLink } from "../../src/runtime/links/port-link.js";
+import { Op } from "../../src/runtime/links/wire.js";
 
 /** A link that keeps what was posted, and copies it as a port would. */
 function keepingLink(): Link & { readonly posted: Batch[] } {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { allocateShared } from "../../src/runtime/boot-scheduler.js";
-import { MAX_PLACED, Placements } from "../../src/runtime/placements.js";
+import { MAX_PLACED, Placements } from "../../src/runtime/shared/placements.js";
 
 test("what the main thread has placed is there for all that look from then on, under each of its keys", () => {
   const shared = allocateShared(4, 2);

@@ -1,7 +1,7 @@
 /** When a thread is asked whether it works, and when it is held for deaf. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { feel, type PulseSeen, type PulseState } from "../../src/runtime/pulse.js";
+import { feel, type PulseSeen, type PulseState } from "../../src/runtime/watchdog/pulse.js";
 
 const limits = { maxDeafMs: 500, watchdogIntervalMs: 100 };
 

@@ -1,7 +1,7 @@
 /** Which definitions threads die of: the decision, as tables. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Blames, blame } from "../../src/runtime/quarantine.js";
+import { type Blames, blame } from "../../src/runtime/hosts/quarantine.js";
 
 const limits = { quarantineAfter: 3, quarantineWindowMs: 1000 };
 

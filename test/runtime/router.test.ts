@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePid } from "../../src/core/pid.js";
-import type { Arrived, Link } from "../../src/runtime/link.js";
-import { Router } from "../../src/runtime/router.js";
-import { Op } from "../../src/runtime/wire.js";
+import type { Arrived, Link } from "../../src/runtime/links/link.js";
+import { Router } from "../../src/runtime/links/router.js";
+import { Op } from "../../src/runtime/links/wire.js";
 
 /** A link whose batches wait, as in a port, until the event loop delivers one or the other side takes it. */
 class WaitingLink implements Link {

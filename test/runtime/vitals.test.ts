@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePid } from "../../src/core/pid.js";
 import { ProcessRecord } from "../../src/runtime/process-record.js";
-import { allocateVitals, readLastSlices, readVitals, VitalSigns } from "../../src/runtime/vitals.js";
+import { allocateVitals, readLastSlices, readVitals, VitalSigns } from "../../src/runtime/watchdog/vitals.js";
 import { inline } from "../support/inline.js";
 
 const { scheduler } = inline();
@@ -33,8 +33,8 @@ test("the processes of the last slices are shown, the newest first, each once in
   b.mailbox.push("waiting");
   for (const record of [a, a, b, b]) vitals.begin(record);
   assert.deepEqual(readLastSlices(buffer, 4), [
-    { pid: "<0.4.2>", label: "b", mailboxLength: 1 },
-    { pid: "<0.4.1>", label: "a", mailboxLength: 0 },
+    { pid: "<0.4.2>", label: "b", definition: 0, mailboxLength: 1 },
+    { pid: "<0.4.1>", label: "a", definition: 0, mailboxLength: 0 },
   ]);
   for (let i = 3; i <= 20; i++) vitals.begin(process_(i, 4, "many"));
   assert.deepEqual(

@@ -6,9 +6,9 @@ import { getHeapStatistics } from "node:v8";
 import { makePid } from "../../src/core/pid.js";
 import { allocateShared } from "../../src/runtime/boot-scheduler.js";
 import { resolveRuntimeOptions } from "../../src/runtime/options.js";
-import { Cells } from "../../src/runtime/shared.js";
-import type { Vitals } from "../../src/runtime/vitals.js";
-import { beatMsOf, judge, type Look, type Memory, type WatchdogLimits } from "../../src/runtime/watchdog.js";
+import { Cells } from "../../src/runtime/shared/shared.js";
+import type { Vitals } from "../../src/runtime/watchdog/vitals.js";
+import { beatMsOf, judge, type Look, type Memory, type WatchdogLimits } from "../../src/runtime/watchdog/watchdog.js";
 
 const MIB = 2 ** 20;
 const limits: WatchdogLimits = {

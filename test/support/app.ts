@@ -1,5 +1,6 @@
 /** A running application with real threads and sockets for a test. */
 import { type App, type Report, type StartOptions, start } from "joist";
+import { isolation } from "./isolation.js";
 
 export const channelsApp: URL = new URL("./apps/channels.js", import.meta.url);
 
@@ -17,6 +18,7 @@ export async function withApp(
   const app = await start(url, {
     ...(options.server === undefined ? { port: 0, address: "127.0.0.1" } : {}),
     schedulers: 2,
+    ...(options.schedulers === 0 ? {} : { isolation }),
     report: (report) => reports.push(report),
     ...options,
   });

@@ -5,6 +5,7 @@ import type { RuntimeOptions } from "../../src/runtime/options.js";
 import { processFunction, type Service } from "../../src/runtime/process.js";
 import type { Report } from "../../src/runtime/report.js";
 import { Runtime } from "../../src/runtime/runtime.js";
+import { isolation } from "./isolation.js";
 
 export const processesApp: URL = new URL("./apps/processes.js", import.meta.url);
 
@@ -23,7 +24,12 @@ export async function withThreads(
   services: readonly Service[] = [],
 ): Promise<void> {
   const reports: Report[] = [];
-  const all: RuntimeOptions = { schedulers: 2, report: (report) => reports.push(report), ...options };
+  const all: RuntimeOptions = {
+    schedulers: 2,
+    ...(options.schedulers === 0 ? {} : { isolation }),
+    report: (report) => reports.push(report),
+    ...options,
+  };
   const runtime = await Runtime.start(app, services, all, ownDefinitions);
   const { scheduler } = runtime;
   const run = <T>(body: () => Promise<T>): Promise<T> =>

@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- channels [DIR] [--schedulers N] [--concurrency N] [--only TEXT]`: starts the fixture application
+ * `npm run conformance -- channels [DIR] [--schedulers N] [--isolation process] [--concurrency N] [--only TEXT]`: starts the fixture application
  * and plays the scenarios in DIR against it. Ends with the line `N passed, M failed`.
  */
 import { resolve } from "node:path";
@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     schedulers: { type: "string", default: "2" },
+    isolation: { type: "string", default: "thread" },
     concurrency: { type: "string" },
     only: { type: "string" },
   },
@@ -23,7 +24,11 @@ const all = readScenarios(folder);
 const { only } = values;
 const scenarios = only === undefined ? all : all.filter(({ name }) => name.includes(only));
 
-const app = await startFixture({ port: 0, schedulers: Number(values.schedulers) });
+const app = await startFixture({
+  port: 0,
+  schedulers: Number(values.schedulers),
+  isolation: values.isolation as "thread" | "process", // anything else is refused
+});
 let played: readonly Played[];
 try {
   const concurrency = values.concurrency === undefined ? undefined : Number(values.concurrency);

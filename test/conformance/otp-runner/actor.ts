@@ -6,7 +6,7 @@ import type { Pid } from "../../../src/core/pid.js";
 import type { Ref } from "../../../src/core/ref.js";
 import { isGroupMessage } from "../../../src/otp/pg.js";
 import { isPid, link, type Placement, self, send, whereis } from "../../../src/runtime/process.js";
-import { Roster, type RosterData } from "./roster.js";
+import { openRoster, type Roster, type RosterData } from "./roster.js";
 import { type Action, canonical, type Json } from "./scenario.js";
 
 /** The scenario a process belongs to; plain data, given to each process at its start. */
@@ -75,12 +75,12 @@ export class Actor {
   }
 
   static main(world: World): Actor {
-    return new Actor(world, new Roster(world.roster), "main", 0);
+    return new Actor(world, openRoster(world.roster), "main", 0);
   }
 
   /** The calling process begins: it gets its label, and the recorder will learn of its end. */
   static begin(world: World, base: string, event: "init" | "start"): Actor {
-    const roster = new Roster(world.roster);
+    const roster = openRoster(world.roster);
     const number = roster.begin(base, self());
     // A link and not a monitor, because a process can set it itself: then no end, however early, comes before it.
     link(world.recorder);

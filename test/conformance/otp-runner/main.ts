@@ -2,6 +2,7 @@
  * `npm run conformance -- otp [DIR]`: plays recorded Erlang scenarios on the runtime.
  *
  *   --spread       the processes of a scenario run on three threads in turn, instead of all on one scheduler
+ *   --isolation=process   spread, and the schedulers are OS processes of their own
  *   --only=TEXT    scenarios with that in their AREA/NAME
  *   --factor=N     multiplies all times; for a slow machine
  */
@@ -14,17 +15,20 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     spread: { type: "boolean", default: false },
+    isolation: { type: "string", default: "thread" },
     only: { type: "string", default: "" },
     factor: { type: "string" },
   },
 });
-const { spread, only } = values;
+const { only } = values;
+const isolation = values.isolation as "thread" | "process"; // anything else is refused at the start
+const spread = values.spread || isolation !== "thread";
 const factor = Number(values.factor ?? (spread ? 2 : 1));
 if (!(Number.isInteger(factor) && factor > 0)) throw new Error(`--factor is a whole number, not ${values.factor}`);
 
 const scenarios = loadScenarios(positionals[0] ?? defaultFolder).filter(({ name }) => name.includes(only));
 const { always, spread: whenSpread } = loadDifferences();
-const stage = spread ? await spreadStage(factor) : inlineStage(factor);
+const stage = spread ? await spreadStage(factor, isolation) : inlineStage(factor);
 const outcomes = await playAll(stage, scenarios, spread ? { ...always, ...whenSpread } : always, 24);
 await stage.close();
 

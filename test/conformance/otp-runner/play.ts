@@ -10,6 +10,8 @@ import { makeRoster } from "./roster.js";
 import { type Entry, equals, type Scenario } from "./scenario.js";
 
 export interface Playing {
+  /** Whether all schedulers are in one OS process. */
+  readonly isShared: boolean;
   /** See {@link World}. */
   readonly factor: number;
   readonly threads: number;
@@ -30,12 +32,15 @@ const LOOK_MS = 10;
 const TURN_MS = 1;
 
 /** Runs as main, in a process of its own, and answers the steps that failed. */
-export async function play(scenario: Scenario, { factor, threads, prefix }: Playing): Promise<readonly Failure[]> {
+export async function play(
+  scenario: Scenario,
+  { factor, threads, prefix, isShared }: Playing,
+): Promise<readonly Failure[]> {
   trapExit(true);
   const log = new Log();
   const recorder = await startRecorder(log);
   const world: World = {
-    roster: makeRoster(stringsIn(scenario.steps)),
+    roster: makeRoster(stringsIn(scenario.steps), isShared),
     main: self(),
     recorder,
     factor,
@@ -61,6 +66,7 @@ export async function play(scenario: Scenario, { factor, threads, prefix }: Play
   }
   for (const { pid } of main.roster.entries()) kill(pid);
   kill(recorder);
+  main.roster.close();
   return failures;
 }
 

@@ -2,7 +2,7 @@
 import { pgService } from "../../../src/otp/pg-service.js";
 import { openServices } from "../../../src/runtime/port.js";
 import { processFunction } from "../../../src/runtime/process.js";
-import { Runtime } from "../../../src/runtime/runtime.js";
+import { Runtime, type RuntimeOptions } from "../../../src/runtime/runtime.js";
 import { inline } from "../../support/inline.js";
 import * as actors from "./actors.js";
 import { type Failure, play } from "./play.js";
@@ -25,7 +25,7 @@ export function inlineStage(factor: number): Stage {
       openServices(scheduler, [pgService()]);
       scheduler.definitions.collect(actors);
       try {
-        return await run(() => play(scenario, { factor: factor * slower, threads: 0, prefix: "" }));
+        return await run(() => play(scenario, { factor: factor * slower, threads: 0, prefix: "", isShared: true }));
       } finally {
         scheduler.stop();
       }
@@ -35,16 +35,19 @@ export function inlineStage(factor: number): Stage {
 }
 
 /** One runtime for all scenarios; their processes take turns in which scheduler thread they run on. */
-export async function spreadStage(factor: number): Promise<Stage> {
+export async function spreadStage(
+  factor: number,
+  isolation: NonNullable<RuntimeOptions["isolation"]> = "thread",
+): Promise<Stage> {
   const services = [pgService()];
-  const options = { schedulers: THREADS, report: () => {} };
+  const options = { schedulers: THREADS, isolation, report: () => {} };
   const runtime = await Runtime.start(new URL("./actors.js", import.meta.url), services, options);
   let count = 0;
   return {
     play: (scenario, slower = 1) =>
       new Promise((resolve, reject) => {
         const prefix = `${++count}.`;
-        const playing = { factor: factor * slower, threads: THREADS, prefix };
+        const playing = { factor: factor * slower, threads: THREADS, prefix, isShared: isolation === "thread" };
         const main = (): Promise<void> => play(scenario, playing).then(resolve, reject);
         const { scheduler } = runtime;
         const definition = { kind: "main", boot: () => processFunction(main, []) };

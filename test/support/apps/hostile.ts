@@ -77,10 +77,22 @@ const leaks = {
   },
 };
 
+/** Ways to end the OS process, as a fault in native code does. */
+const faults = {
+  abort: () => fault("SIGABRT"),
+  segmentation_fault: () => fault("SIGSEGV"),
+  killed: () => fault("SIGKILL"),
+};
+
+function fault(signal: NodeJS.Signals): never {
+  process.kill(process.pid, signal);
+  return forever(() => {}); // until it takes effect
+}
+
 /** Ways to make a thread useless. */
 export const deeds = { ...blocks, ...leaks } satisfies Record<string, () => unknown>;
 
-export type Deed = keyof typeof deeds;
+export type Deed = keyof typeof deeds | keyof typeof faults;
 
 export const isLeak = (deed: Deed): boolean => Object.hasOwn(leaks, deed);
 
@@ -93,7 +105,9 @@ export const Counter = genServer({
 export const RoomChannel = channel({
   join: () => ok(),
   handleIn: {
-    ...Object.fromEntries(Object.entries(deeds).map(([name, deed]) => [name, async () => void (await deed())])),
+    ...Object.fromEntries(
+      Object.entries({ ...deeds, ...faults }).map(([name, deed]) => [name, async () => void (await deed())]),
+    ),
     where: async () => reply("ok", { pid: self(), scheduler: (await processInfo(self()))?.scheduler }),
   },
 });

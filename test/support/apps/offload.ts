@@ -23,6 +23,14 @@ export const Offloader = genServer({
       const sum = await offload(work, bytes, { name: "sum", transfer: [bytes.buffer] });
       return reply([sum, bytes.byteLength]);
     },
+    /** Memory that is shared with the function. */
+    share: async () => {
+      try {
+        return reply(await offload(work, new SharedArrayBuffer(8), { name: "later" }));
+      } catch (error) {
+        return reply({ code: (error as { code?: unknown }).code });
+      }
+    },
     /** Answers while the offloaded function runs; the call itself is answered after it. */
     spin: async (shared: Shared, _state, from) => {
       replyTo(from, "begins");

@@ -6,9 +6,9 @@
  * batch of a million operations would hold the other thread's timers and everyone else's messages for a third of a second.
  */
 import type { TransferListItem } from "node:worker_threads";
-import type { Pid } from "../core/pid.js";
-import { toPlain } from "../core/plain.js";
-import { Ring } from "../core/ring.js";
+import type { Pid } from "../../core/pid.js";
+import { toPlain } from "../../core/plain.js";
+import { Ring } from "../../core/ring.js";
 import type { Link } from "./link.js";
 import { ARITY, Op } from "./wire.js";
 

@@ -7,11 +7,12 @@
  * Slots are found by a seeded 53-bit hash of the name; two names with the same hash would be taken for one name (odds
  * below one in a hundred million for ten thousand names). Why shared memory: `docs/decisions/0004-names-in-shared-memory.md`.
  */
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { hash53 } from "../core/hash.js";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import { hash53 } from "../../core/hash.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
+import { Registrations } from "../registrations.js";
 import type { Keys } from "./keys.js";
-import { Registrations } from "./registrations.js";
+import { type Mirror, Table } from "./mirror.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Distinct names a runtime can ever use. */
@@ -24,6 +25,7 @@ export class Names {
   readonly #table: BigInt64Array;
   readonly #seed: number;
   readonly #cells: Cells;
+  readonly #mirror: Mirror | null;
   /** name → slot: stays true for ever, because slots never change hands. */
   readonly #slots = new Map<string, number>();
   /** The other kind of names: keys in registries. */
@@ -31,10 +33,11 @@ export class Names {
   /** What the processes of this thread have registered in registries. */
   readonly registrations: Registrations;
 
-  constructor(buffers: SharedBuffers, cells: Cells, keys: Keys) {
+  constructor(buffers: SharedBuffers, cells: Cells, keys: Keys, mirror: Mirror | null = null) {
     this.#table = new BigInt64Array(buffers.names);
     this.#seed = buffers.seed;
     this.#cells = cells;
+    this.#mirror = mirror;
     this.keys = keys;
     this.registrations = new Registrations();
   }
@@ -45,13 +48,16 @@ export class Names {
 
   /** Gives `name` to `pid`; `false` if a living process has it. */
   claim(name: string, pid: Pid): boolean {
+    if (this.#mirror?.authority) return this.#mirror.authority.claimName(name, pid);
     const word = this.#slotOf(name, true) * 2 + 1;
     const mine = pack(pid);
     for (;;) {
       const owner = Atomics.load(this.#table, word);
       // A name whose owner's thread is gone is free: nobody was left there to release it.
       if (owner !== FREE && this.#cells.isAlive(threadIn(owner))) return false;
-      if (Atomics.compareExchange(this.#table, word, owner, mine) === owner) return true;
+      if (Atomics.compareExchange(this.#table, word, owner, mine) !== owner) continue;
+      this.#mirror?.claimed(Table.names, (word - 1) * 2);
+      return true;
     }
   }
 
@@ -59,8 +65,14 @@ export class Names {
   release(name: string, pid: Pid): boolean {
     const slot = this.#slotOf(name, false);
     if (slot === -1) return false;
-    const mine = pack(pid);
-    return Atomics.compareExchange(this.#table, slot * 2 + 1, mine, FREE) === mine;
+    return this.free(slot * 2 + 1, pack(pid));
+  }
+
+  /** Frees the name whose owner is in `word`, if that is `owner`. */
+  free(word: number, owner: bigint): boolean {
+    if (Atomics.compareExchange(this.#table, word, owner, FREE) !== owner) return false;
+    this.#mirror?.freed(Table.names, word, owner);
+    return true;
   }
 
   /** The process registered under `name`. */
@@ -85,7 +97,7 @@ export class Names {
       const owner = Atomics.load(this.#table, word);
       const pid = unpack(owner);
       if (owner === FREE || pidParts(pid).creator !== creator || isThere(pid)) continue;
-      Atomics.compareExchange(this.#table, word, owner, FREE);
+      this.free(word, owner);
     }
   }
 

@@ -12,6 +12,8 @@
  * ```
  */
 
+import { type Mirror, Table } from "./mirror.js";
+
 /** Most slots a runtime can have: the interest filter gives each a bit. One is the I/O thread's. */
 export const MAX_SLOTS = 32;
 
@@ -38,12 +40,14 @@ const LOAD = 1; // living processes
 export class Cells {
   readonly #cells: Int32Array;
   readonly slots: number;
+  readonly #mirror: Mirror | null;
   /** How many of the slots are schedulers for everybody: 1 … N. */
   readonly schedulers: number;
 
-  constructor(buffers: SharedBuffers) {
+  constructor(buffers: SharedBuffers, mirror: Mirror | null = null) {
     this.#cells = new Int32Array(buffers.cells);
     this.slots = buffers.slots;
+    this.#mirror = mirror;
     this.schedulers = buffers.slots - 1 - buffers.dedicated;
   }
 
@@ -70,6 +74,7 @@ export class Cells {
   setThread(slot: number, thread: number | undefined): void {
     Atomics.store(this.#cells, slot * ROW + LOAD, 0);
     Atomics.store(this.#cells, slot * ROW + THREAD, thread === undefined ? 0 : thread + 1);
+    this.#mirror?.claimed(Table.cells, slot * ROW);
   }
 
   /**
@@ -80,6 +85,7 @@ export class Cells {
   addLoad(slot: number, thread: number, change: number): void {
     if (Atomics.load(this.#cells, slot * ROW + THREAD) !== thread + 1) return;
     Atomics.add(this.#cells, slot * ROW + LOAD, change);
+    this.#mirror?.loaded(slot, thread, change);
   }
 
   /**

@@ -2,60 +2,29 @@
  * One scheduler thread as the main thread sees it: starts it, hears what it reports, and ends it. What a thread's death means
  * for the others is `runtime.ts`'s business.
  */
-import { getHeapStatistics } from "node:v8";
-import { type MessagePort, Worker } from "node:worker_threads";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import type { Pid } from "../core/pid.js";
-import type { BlackBoxContents } from "./black-box.js";
-import type { ListedDefinition } from "./definitions.js";
-import { type RuntimeOptions, reportingOf } from "./options.js";
-import type { Report } from "./report.js";
-import type { SharedBuffers } from "./shared.js";
-import { threadFlags } from "./thread-flags.js";
-import type { Loaded, News, Order, ThreadData } from "./thread-protocol.js";
-import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "./vitals.js";
-import { beatMsOf } from "./watchdog.js";
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import type { Pid } from "../../core/pid.js";
+import type { ListedDefinition } from "../definitions.js";
+import { PortLink } from "../links/port-link.js";
+import type { Scheduler } from "../scheduler.js";
+import { type BlackBoxContents, OPEN_BLACK_BOX } from "../watchdog/black-box.js";
+import { interrupt } from "../watchdog/interrupt.js";
+import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "../watchdog/vitals.js";
+import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
+import { hardLimitMib, startWorker } from "./start-worker.js";
+import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 
-/** How long a thread may take to hand over what it printed. */
-const PRINT_WAIT_MS = 200;
-
-/**
- * A scheduler's stack, as large as the main thread's. With the 4 MiB that Node.js gives to workers one could post what is nested
- * deeper than the main thread can read (3,200 arrays in each other), and the whole batch would be lost there. With this the post
- * fails (at 2,600), which is its sender's error.
- */
-const STACK_MIB = 1;
-
-/**
- * A scheduler's young generation: two halves of 4 MiB, and large objects. V8 would let it grow to 48 MiB and not give that back while
- * a thread has something to do. Of two schedulers with 2,000 idle channels that was half of the memory; what a message costs is the
- * same with 3, 6, 12 and 48 MiB (docs/performance.md).
- */
-const YOUNG_MIB = 12;
-
-export interface SchedulerThreadSetup {
-  readonly number: number;
-  readonly slot: number;
-  /** URL of the application module. */
-  readonly url: string;
-  readonly shared: SharedBuffers;
-  readonly options: Required<RuntimeOptions>;
-  /** Its ends of the links to the threads there are. */
-  readonly peers: ThreadData["peers"];
-  readonly heard: (report: Report) => void;
-  /** It takes turns from now on. */
-  readonly ready: (thread: SchedulerThread) => void;
-  /** It is gone. */
-  readonly exited: (thread: SchedulerThread, reason: string) => void;
-}
-
-export class SchedulerThread {
+export class SchedulerThread implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
   /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
   readonly started: Promise<Loaded>;
 
-  readonly #setup: SchedulerThreadSetup;
+  readonly memory = null;
+  readonly isVanished = false;
+
+  readonly #setup: HostSetup;
   readonly #worker: Worker;
   readonly #vitals: SharedArrayBuffer = allocateVitals();
   #isReady = false;
@@ -63,34 +32,13 @@ export class SchedulerThread {
   #definitions: readonly ListedDefinition[] = [];
   #pulse: Pid | null = null;
 
-  constructor(setup: SchedulerThreadSetup) {
-    const { number, slot, options } = setup;
-    this.number = number;
-    this.slot = slot;
+  /** @param peers - Its ends of the links to the threads there are. */
+  constructor(setup: HostSetup, peers: readonly Peer[]) {
+    this.number = setup.number;
+    this.slot = setup.slot;
     this.#setup = setup;
-    const data: ThreadData = {
-      thread: number,
-      slot,
-      shared: setup.shared,
-      budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
-      reporting: reportingOf(options),
-      vitals: this.#vitals,
-      beatMs: beatMsOf(options),
-      maxHeapBytes: options.maxHeapBytes,
-      application: setup.url,
-      peers: setup.peers,
-    };
-    this.#worker = new Worker(new URL("../../workers/scheduler.js", import.meta.url), {
-      workerData: data,
-      transferList: setup.peers.map((peer) => peer.port),
-      name: `joist scheduler ${slot}`,
-      resourceLimits: {
-        maxOldGenerationSizeMb: hardLimitMib(options.maxHeapBytes),
-        maxYoungGenerationSizeMb: YOUNG_MIB,
-        stackSizeMb: STACK_MIB,
-      },
-      ...threadFlags(),
-    });
+    const { shared } = setup;
+    this.#worker = startWorker({ ...threadDataOf(setup), shared, peers, vitals: this.#vitals });
     this.started = this.#follow();
   }
 
@@ -99,9 +47,8 @@ export class SchedulerThread {
     return this.#isReady;
   }
 
-  /** Node.js's number for the thread; ours is {@link number}. */
-  get id(): number {
-    return this.#worker.threadId;
+  interrupt(timeoutMs: number): Promise<unknown> {
+    return interrupt(this.#worker.threadId, OPEN_BLACK_BOX, timeoutMs);
   }
 
   /** The process that says whether it works, once it is ready; see `pulse.ts`. */
@@ -208,6 +155,28 @@ export class SchedulerThread {
   }
 }
 
+/** Starts schedulers in threads: a `MessageChannel` for each pair. */
+export class ThreadHosting implements Hosting {
+  readonly #scheduler: Scheduler;
+
+  /** @param scheduler - The main thread's. */
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
+    const mine = new MessageChannel();
+    const peers = [{ thread: this.#scheduler.thread, port: mine.port2 }];
+    this.#scheduler.connect(setup.number, new PortLink(mine.port1));
+    for (const other of others) {
+      const channel = new MessageChannel();
+      peers.push({ thread: other.number, port: channel.port2 });
+      other.order({ tag: "peer", thread: setup.number, port: channel.port1 }, [channel.port1]);
+    }
+    return new SchedulerThread(setup, peers);
+  }
+}
+
 /** What a thread has posted, if it is news: `parentPort` is there for the application's code, too. */
 function newsIn(posted: unknown): News | null {
   const { tag, report, contents } = (typeof posted === "object" && posted !== null ? posted : {}) as Partial<
@@ -216,13 +185,4 @@ function newsIn(posted: unknown): News | null {
   if (tag === "report") return typeof (report as { tag?: unknown } | null)?.tag === "string" ? (posted as News) : null;
   if (tag === "black_box") return typeof contents === "object" && contents !== null ? (posted as News) : null;
   return tag === "ready" || tag === "failed" ? (posted as News) : null;
-}
-
-/**
- * V8's own limit for a thread: the last line. As far as possible from the watchdog's, for at that limit V8 ends the OS process
- * in many cases, and a leak runs on for a moment after it is seen.
- */
-function hardLimitMib(maxHeapBytes: number): number {
-  const own = getHeapStatistics().heap_size_limit;
-  return Math.ceil((Number.isFinite(maxHeapBytes) ? Math.max(own, 2 * maxHeapBytes) : own) / 2 ** 20);
 }

@@ -9,6 +9,9 @@
  * ```
  */
 
+import type { ListedDefinition } from "../definitions.js";
+import type { ReportBody } from "../report.js";
+import type { Placements } from "../shared/placements.js";
 import {
   type Assigned,
   assign,
@@ -20,10 +23,7 @@ import {
   reopened,
   slotAt,
 } from "./dedicated.js";
-import type { ListedDefinition } from "./definitions.js";
-import type { Placements } from "./placements.js";
 import { type Blames, blame, type QuarantineLimits } from "./quarantine.js";
-import type { ReportBody } from "./report.js";
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 
 /** Threads are numbered from 0 and never twice: `names.ts` and `keys.ts` have 16 bits for it. */

@@ -3,27 +3,30 @@
  * only takes turns. It ends with the whole thread: by order, by an error nobody owns, by `process.exit` in user code.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { toExitReason } from "../core/exit-reason.js";
-import { offerBlackBox, openBlackBox } from "./black-box.js";
-import { bootScheduler } from "./boot-scheduler.js";
-import { openServices } from "./port.js";
-import { PortLink } from "./port-link.js";
-import { type LoadedProgram, loadProgram } from "./program.js";
-import { pulse } from "./pulse.js";
-import { hearStrays } from "./strays.js";
-import type { News, Order, ThreadData } from "./thread-protocol.js";
+import { toExitReason } from "../../core/exit-reason.js";
+import { allocateShared, bootScheduler } from "../boot-scheduler.js";
+import { type Outside, PortsOutside } from "../links/outside.js";
+import { Uplink } from "../links/uplink.js";
+import { openServices } from "../port.js";
+import { type LoadedProgram, loadProgram } from "../program.js";
+import { hearStrays } from "../strays.js";
+import { offerBlackBox, openBlackBox } from "../watchdog/black-box.js";
+import { pulse } from "../watchdog/pulse.js";
+import type { Order, ThreadData } from "./thread-protocol.js";
 
 /** Runs the calling worker thread as a scheduler. */
 export async function runThread(): Promise<void> {
   const control = parentPort;
   if (control === null) throw new Error("this file is the entry point of a scheduler thread; start() runs it");
   const data = workerData as ThreadData; // what runtime.ts gave it
-  const tell = (news: News): void => control.postMessage(news);
+  const { slots, dedicated, seed } = data.tables;
+  const shared = data.shared ?? allocateShared(slots, dedicated, seed);
+  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control);
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
     const message = `scheduler ${data.slot}: ${describe(error)}`;
-    tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
+    outside.tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
     process.exit(1);
   });
 
@@ -31,31 +34,34 @@ export async function runThread(): Promise<void> {
   try {
     loaded = await loadProgram(data.application);
   } catch (error) {
-    tell({ tag: "failed", message: describe(error) });
+    outside.tell({ tag: "failed", message: describe(error) });
     return;
   }
 
+  await outside.complete;
   const scheduler = bootScheduler({
     ...data,
+    shared,
+    mirror: outside.mirror,
     definitions: loaded.definitions,
     runsUserCode: true,
-    report: (report) => tell({ tag: "report", report }), // plain data: it can be copied
+    report: (report) => outside.tell({ tag: "report", report }), // plain data: it can be copied
   });
   openServices(scheduler, loaded.program.services);
-  for (const { thread, port } of data.peers) scheduler.connect(thread, new PortLink(port));
+  for (const peer of data.peers) scheduler.connect(peer.thread, outside.linkTo(peer));
   scheduler.router.complete(data.thread);
   const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
-  control.on("message", (order: Order) => {
+  outside.open((order: Order) => {
     switch (order.tag) {
       case "pulse":
         return scheduler.send(null, pid, order.n);
       case "peer":
-        return scheduler.connect(order.thread, new PortLink(order.port));
+        return scheduler.connect(order.thread, outside.linkTo(order));
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread, order.culprit);
       case "black_box":
-        return tell({ tag: "black_box", contents: openBlackBox(scheduler) });
+        return outside.tell({ tag: "black_box", contents: openBlackBox(scheduler) });
       case "exit":
         process.stdout.write("", () => process.stderr.write("", () => process.exit()));
         return;
@@ -63,7 +69,7 @@ export async function runThread(): Promise<void> {
   });
   offerBlackBox(scheduler);
   scheduler.vitals.start(data.beatMs, data.maxHeapBytes);
-  tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
+  outside.tell({ tag: "ready", manifest: loaded.manifest, definitions: loaded.listed, pulse: pid });
 }
 
 function describe(error: unknown): string {

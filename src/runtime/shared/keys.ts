@@ -21,9 +21,10 @@
  * A reader compares the word before and after it read a slot; the version tells a slot that changed hands in between.
  * Two keys with the same 53-bit hash would be taken for one (odds below one in a million for a full table).
  */
-import { ErrorCode, RuntimeError } from "../core/errors.js";
-import { hash53 } from "../core/hash.js";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
+import { hash53 } from "../../core/hash.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
+import { type Mirror, Table } from "./mirror.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Unique keys all registries of a runtime can have at a time, about: when a window is full there is no room for a key. */
@@ -51,12 +52,14 @@ export class Keys {
   readonly #seed: number;
   readonly #cells: Cells;
   readonly #thread: number;
+  readonly #mirror: Mirror | null;
 
-  constructor(buffers: SharedBuffers, cells: Cells, thread: number) {
+  constructor(buffers: SharedBuffers, cells: Cells, thread: number, mirror: Mirror | null = null) {
     this.#table = new Int32Array(buffers.keys);
     this.#seed = buffers.seed;
     this.#cells = cells;
     this.#thread = thread;
+    this.#mirror = mirror;
   }
 
   static bytes(): number {
@@ -73,6 +76,7 @@ export class Keys {
    */
   claim(registry: Pid, key: string, pid: Pid, data = 0): Pid | undefined {
     if (!this.#cells.isAlive(this.#thread)) throw replaced();
+    if (this.#mirror?.authority) return this.#mirror.authority.claimKey(registry, key, pid, data);
     const hash = this.#hash(registry, key);
     for (;;) {
       const [found, at, word] = this.#look(hash);
@@ -95,7 +99,9 @@ export class Keys {
           Atomics.store(this.#table, at, withState(busy, FREE));
           return winner;
         }
-        if (Atomics.compareExchange(this.#table, at, claiming, owned) === claiming) return undefined;
+        if (Atomics.compareExchange(this.#table, at, claiming, owned) !== claiming) continue;
+        this.#mirror?.claimed(Table.keys, at);
+        return undefined;
       }
     }
   }
@@ -106,7 +112,14 @@ export class Keys {
     const at = this.#find(hash);
     const word = at === -1 ? NEVER : Atomics.load(this.#table, at);
     if (stateOf(word) !== OWNED || this.#pidAt(at, word) !== pid || !this.#holds(at, word, hash)) return false;
-    return Atomics.compareExchange(this.#table, at, word, withState(word, FREE)) === word;
+    return this.free(at, word);
+  }
+
+  /** Frees the slot at `at`, if it is as `word` says. */
+  free(at: number, word: number): boolean {
+    if (Atomics.compareExchange(this.#table, at, word, withState(word, FREE)) !== word) return false;
+    this.#mirror?.freed(Table.keys, at, word);
+    return true;
   }
 
   /** The process that has `key` in `registry`. */
@@ -142,7 +155,7 @@ export class Keys {
       const word = Atomics.load(this.#table, at);
       if (stateOf(word) !== OWNED || threadIn(word) !== this.#thread) continue;
       if (Atomics.load(this.#table, at + CREATOR) !== creator || isThere(this.#pidAt(at, word))) continue;
-      Atomics.compareExchange(this.#table, at, word, withState(word, FREE));
+      this.free(at, word);
     }
   }
 

@@ -1,19 +1,21 @@
 /** What the main thread and a scheduler thread say to each other beside the batches: births and deaths of threads. */
 import type { MessagePort } from "node:worker_threads";
-import type { ExitReason } from "../core/exit-reason.js";
-import type { Pid } from "../core/pid.js";
-import type { BlackBoxContents } from "./black-box.js";
-import type { ListedDefinition } from "./definitions.js";
-import type { Report } from "./report.js";
-import type { Reporting } from "./reports.js";
-import type { Budgets } from "./scheduler-setup.js";
-import type { SharedBuffers } from "./shared.js";
+import type { ExitReason } from "../../core/exit-reason.js";
+import type { Pid } from "../../core/pid.js";
+import type { ListedDefinition } from "../definitions.js";
+import type { Report } from "../report.js";
+import type { Reporting } from "../reports.js";
+import type { Budgets } from "../scheduler-setup.js";
+import type { SharedBuffers } from "../shared/shared.js";
+import type { BlackBoxContents } from "../watchdog/black-box.js";
 
 /** Given to a thread at its start. */
 export interface ThreadData {
   readonly thread: number;
   readonly slot: number;
-  readonly shared: SharedBuffers;
+  /** `null` in an OS process of its own: it makes tables that are copies; see `mirror.ts`. */
+  readonly shared: SharedBuffers | null;
+  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed">;
   readonly budgets: Budgets;
   readonly reporting: Reporting;
   /** Where it shows its vital signs, and how often; `maxHeapBytes` as in the options. */
@@ -22,8 +24,14 @@ export interface ThreadData {
   readonly maxHeapBytes: number;
   /** URL of the application module. */
   readonly application: string;
-  /** Links to the threads that are there already. */
-  readonly peers: readonly { readonly thread: number; readonly port: MessagePort }[];
+  /** The threads that are there already. */
+  readonly peers: readonly Peer[];
+}
+
+/** Another thread, and the way to it; without a port that is the pipe to the main process. */
+export interface Peer {
+  readonly thread: number;
+  readonly port: MessagePort | null;
 }
 
 /** What a thread has loaded. */
@@ -41,7 +49,7 @@ export interface Culprit {
 
 /** From the main thread. */
 export type Order =
-  | { readonly tag: "peer"; readonly thread: number; readonly port: MessagePort }
+  | ({ readonly tag: "peer" } & Peer)
   | { readonly tag: "down"; readonly thread: number; readonly culprit: Culprit | null }
   /** To say what is in its black box: for one that is given up, and still takes orders. */
   | { readonly tag: "black_box" }

@@ -12,10 +12,10 @@
  *
  * A thread that says it can't, or says nothing for `maxDeafMs` while its event loop turns, is *deaf*: as good as dead.
  */
-import type { Pid } from "../core/pid.js";
-import type { Definition } from "./behaviour.js";
-import { current } from "./context.js";
-import type { Scheduler } from "./scheduler.js";
+import type { Pid } from "../../core/pid.js";
+import type { Definition } from "../behaviour.js";
+import { current } from "../context.js";
+import type { Scheduler } from "../scheduler.js";
 
 /** Milliseconds between two questions to one thread. */
 const ASK_EVERY_MS = 1000;

@@ -9,13 +9,13 @@
  *
  * All of it is plain data of a bounded size. Messages are shown as their process wants them seen: secrets stay in.
  */
-import { toPlain } from "../core/plain.js";
-import { formattedStatus } from "../core/shown-status.js";
-import { context } from "./context.js";
-import type { ProcessRecord } from "./process-record.js";
-import type { BlackBoxReport } from "./report.js";
-import { describedMessage } from "./reports.js";
-import type { Scheduler } from "./scheduler.js";
+import { toPlain } from "../../core/plain.js";
+import { formattedStatus } from "../../core/shown-status.js";
+import { context } from "../context.js";
+import type { ProcessRecord } from "../process-record.js";
+import type { BlackBoxReport } from "../report.js";
+import { describedMessage } from "../reports.js";
+import type { Scheduler } from "../scheduler.js";
 
 /** Mailboxes that are shown, the fullest ones. */
 const SHOWN_MAILBOXES = 10;

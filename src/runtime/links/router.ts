@@ -29,6 +29,11 @@ export class Router {
     return outbox;
   }
 
+  /** Whether things can be handed over to `thread` instead of copied. */
+  handsOver(thread: number): boolean {
+    return this.#outboxes.get(thread)?.link?.handsOver ?? true;
+  }
+
   /** Takes in what comes over `link` with `receive`, and sends what waits for it. `lost` hears of a batch that can't be read. */
   connect(thread: number, link: Link, receive: (batch: Batch) => void, lost: (error: unknown) => void): void {
     const outbox = this.#outboxes.get(thread) ?? new Outbox();

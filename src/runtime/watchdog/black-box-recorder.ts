@@ -5,10 +5,9 @@
  * limit V8 ends the OS process (seen with arrays of 800 MB each).
  */
 import { appendFile } from "node:fs/promises";
-import { type BlackBoxContents, OPEN_BLACK_BOX } from "./black-box.js";
-import { interrupt } from "./interrupt.js";
-import type { BlackBoxReport } from "./report.js";
-import type { SchedulerThread } from "./scheduler-thread.js";
+import type { SchedulerHost } from "../hosts/host.js";
+import type { BlackBoxReport } from "../report.js";
+import type { BlackBoxContents } from "./black-box.js";
 import type { Verdict } from "./watchdog.js";
 
 /** What of V8's limit a thread may hold that swells between its messages, to be asked. */
@@ -18,7 +17,7 @@ type Taken = Pick<BlackBoxReport, "source"> & BlackBoxContents;
 
 /** Without its time; within `timeoutMs`, and never rejects. */
 export async function takeBlackBox(
-  thread: SchedulerThread,
+  thread: SchedulerHost,
   verdict: Verdict,
   timeoutMs: number,
 ): Promise<Omit<BlackBoxReport, "timeMs">> {
@@ -32,7 +31,7 @@ export async function takeBlackBox(
   return { tag: "black_box", scheduler: slot, thread: number, cause, blockedMs, heapBytes, tookMs, ...taken, recent };
 }
 
-async function ask(thread: SchedulerThread, verdict: Verdict, timeoutMs: number): Promise<Taken | undefined> {
+async function ask(thread: SchedulerHost, verdict: Verdict, timeoutMs: number): Promise<Taken | undefined> {
   const { cause, blockedMs, heapBytes } = verdict;
   if (cause === "swollen") {
     if (blockedMs > 0 || heapBytes > thread.hardLimitBytes * SAFE_PART) return undefined;
@@ -40,7 +39,7 @@ async function ask(thread: SchedulerThread, verdict: Verdict, timeoutMs: number)
     return contents === undefined ? undefined : { source: "answered", ...contents };
   }
   try {
-    const json = await interrupt(thread.id, OPEN_BLACK_BOX, timeoutMs);
+    const json = await thread.interrupt(timeoutMs);
     return typeof json === "string" ? { source: "interrupted", ...(JSON.parse(json) as BlackBoxContents) } : undefined;
   } catch {
     return undefined; // no inspector, or it is not as we know it: there is still what the thread showed in memory
@@ -48,9 +47,9 @@ async function ask(thread: SchedulerThread, verdict: Verdict, timeoutMs: number)
 }
 
 function fromMemory(
-  last: SchedulerThread["vitals"]["last"],
+  last: SchedulerHost["vitals"]["last"],
   isRunning: boolean,
-  slices: SchedulerThread["lastSlices"],
+  slices: SchedulerHost["lastSlices"],
 ): Taken {
   if (last === null) return { source: "memory" };
   const { mailboxLength = 0 } = slices[0] ?? {};

@@ -10,7 +10,6 @@
  * had at its last beat, and what the OS process has grown by since, less what the other threads say they have grown by. Why
  * V8's own limit is not enough: `docs/isolation.md`.
  */
-import { getHeapStatistics } from "node:v8";
 import type { Vitals } from "./vitals.js";
 
 export interface WatchdogLimits {
@@ -117,15 +116,13 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
   return [next, verdicts];
 }
 
-function mib(bytes: number): string {
+export function mib(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
 export interface WatchdogSetup {
-  readonly limits: WatchdogLimits;
-  readonly look: () => Pick<Look, "threads" | "leaving">;
-  /** Threads that turn and do nothing, and why they are held for it; see `pulse.ts`. */
-  readonly deaf: () => ReadonlyMap<number, string>;
+  readonly intervalMs: number;
+  readonly judge: (memory: Memory) => readonly [Memory, readonly Verdict[]];
   readonly condemn: (verdict: Verdict) => void;
 }
 
@@ -137,7 +134,7 @@ export class Watchdog {
 
   constructor(setup: WatchdogSetup) {
     this.#setup = setup;
-    this.#timer = setInterval(() => this.#look(), setup.limits.watchdogIntervalMs);
+    this.#timer = setInterval(() => this.#look(), setup.intervalMs);
     this.#timer.unref();
   }
 
@@ -146,14 +143,9 @@ export class Watchdog {
   }
 
   #look(): void {
-    const { limits, look, deaf, condemn } = this.#setup;
-    const { used_heap_size, external_memory } = getHeapStatistics();
-    const seen: Look = { ...look(), rssBytes: process.memoryUsage.rss(), mainBytes: used_heap_size + external_memory };
-    const [memory, verdicts] = judge(this.#memory, seen, limits);
+    const { judge, condemn } = this.#setup;
+    const [memory, verdicts] = judge(this.#memory);
     this.#memory = memory;
     for (const verdict of verdicts) condemn(verdict);
-    for (const [thread, reason] of deaf()) {
-      condemn({ thread, cause: "deaf", reason, blockedMs: 0, heapBytes: seen.threads.get(thread)?.heapBytes ?? 0 });
-    }
   }
 }

@@ -10,7 +10,8 @@
  * A row is written before the version says so, and who reads looks at the version first: what is remembered of an older version
  * is looked up again.
  */
-import { hash53 } from "../core/hash.js";
+import { hash53 } from "../../core/hash.js";
+import { type Mirror, Table } from "./mirror.js";
 import type { SharedBuffers } from "./shared.js";
 
 /** Keys of definitions that can be placed. */
@@ -26,12 +27,14 @@ const STRIDE = 4;
 export class Placements {
   readonly #table: Int32Array;
   readonly #seed: number;
+  readonly #mirror: Mirror | null;
   readonly #known = new Map<string, number>();
   #version = 0;
 
-  constructor(buffers: SharedBuffers) {
+  constructor(buffers: SharedBuffers, mirror: Mirror | null = null) {
     this.#table = new Int32Array(buffers.placements);
     this.#seed = buffers.seed;
+    this.#mirror = mirror;
   }
 
   static bytes(): number {
@@ -71,6 +74,7 @@ export class Placements {
     }
     Atomics.store(this.#table, COUNT, count + keys.length);
     Atomics.add(this.#table, VERSION, 1);
+    this.#mirror?.claimed(Table.placements, 0);
   }
 
   #find(key: string): number {

@@ -15,6 +15,8 @@ export interface Arrived {
 }
 
 export interface Link {
+  /** Whether it can hand things over instead of copying them. @defaultValue `true` */
+  readonly handsOver?: boolean;
   /**
    * Posts a batch; batches arrive whole and in order.
    *

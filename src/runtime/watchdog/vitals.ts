@@ -18,8 +18,8 @@
  * still.
  */
 import { getHeapStatistics } from "node:v8";
-import { makePid, type Pid, pidParts } from "../core/pid.js";
-import type { ProcessRecord } from "./process-record.js";
+import { makePid, type Pid, pidParts } from "../../core/pid.js";
+import type { ProcessRecord } from "../process-record.js";
 import { pulse } from "./pulse.js";
 
 const BEAT = 0;
@@ -65,6 +65,9 @@ export interface Vitals {
   /** Whether that process is in its slice. If not, whatever runs is code that came back from an `await`, or a timer. */
   readonly isRunning: boolean;
 }
+
+/** Of one that has not said anything yet. */
+export const NO_VITALS: Vitals = { beat: 0, heapBytes: 0, isFull: false, isRunning: false, last: null };
 
 export function allocateVitals(): SharedArrayBuffer {
   return new SharedArrayBuffer(VITALS_BYTES);
