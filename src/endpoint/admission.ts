@@ -37,6 +37,8 @@ export class Admission {
   /** Only kept if there is a limit for it. */
   readonly #byAddress = new Map<string, number>();
   #connections = 0;
+  /** Of all whose address does not count: one for each would be a part of what an idle connection takes. */
+  readonly #leave = (): void => this.#count(null, -1);
 
   constructor(limits: Required<ConnectionLimitOptions>, counts: Counts) {
     this.#limits = limits;
@@ -52,7 +54,7 @@ export class Admission {
       return this.#full("max_connections_per_address");
     }
     this.#count(from, 1);
-    return () => this.#count(from, -1);
+    return from === null ? this.#leave : () => this.#count(from, -1);
   }
 
   #count(from: string | null, change: 1 | -1): void {

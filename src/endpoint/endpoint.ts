@@ -202,7 +202,7 @@ export class Endpoint {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until `ws` has the socket its errors are ours to hear: a client that goes away must not be a stray error.
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const { path, query } = splitTarget(request.url ?? "/");
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
@@ -211,7 +211,7 @@ export class Endpoint {
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
       if (entered === "max_connections") return refuse(socket, 503, entered);
       if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
-      socket.once("close", entered);
+      socket.on("close", entered); // comes once
       const params = decodeQuery(query);
       if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
@@ -247,7 +247,10 @@ export class Endpoint {
     if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
-        return websockets.upgrade(request, socket, head, negotiated.protocol, outcome.open);
+        return websockets.upgrade(request, socket, head, negotiated.protocol, (transport) => {
+          socket.off("error", destroy); // `ws` listens now
+          return outcome.open(transport);
+        });
       case "refused":
         return refuse(socket, outcome.refusal?.status ?? 403, outcome.refusal?.body);
       case "failed":
@@ -256,6 +259,11 @@ export class Endpoint {
         return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
+}
+
+/** Of a socket that nobody else listens to yet. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 /** Listens no more; settles when the last connection is closed. */

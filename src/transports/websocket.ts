@@ -8,7 +8,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type Server, WebSocket, WebSocketServer } from "ws";
+import { type RawData, type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
@@ -52,6 +52,9 @@ const CLOSE_WAIT_MS = 2000;
 
 /** Echoes the code of a client's close frame, but not its reason. `ws` calls `close` for the echo. */
 class Client extends WebSocket {
+  /** Its connection, until it is closed. Here the listeners find it, which all clients share: closures would be their own. */
+  transport: WebSocketTransport | null = null;
+
   override close(code?: number): void {
     super.close(code);
   }
@@ -65,16 +68,22 @@ class Client extends WebSocket {
 /** What a transport needs of its thread. */
 export type AfterTurn = (action: () => void) => void;
 
+/** What the connections of one mount have in common. */
+interface Mounted {
+  readonly options: Required<WebSocketOptions>;
+  readonly afterTurn: AfterTurn;
+  readonly open: Set<WebSocketTransport>;
+  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
+  sweeps: number;
+}
+
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
   readonly #server: Server<typeof Client>;
   readonly #options: Required<WebSocketOptions>;
-  readonly #afterTurn: AfterTurn;
-  readonly #open = new Set<WebSocketTransport>();
+  readonly #mounted: Mounted;
   readonly #sweep: NodeJS.Timeout;
   readonly #sweepMs: number;
-  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
-  #sweeps = 0;
 
   /** Of the endpoint: what its limits have done. */
   readonly counts: Counts;
@@ -94,7 +103,7 @@ export class WebSocketMount {
     checkInteger("pongTimeoutMs", this.#options.pongTimeoutMs, 1, MAX_TIMEOUT_MS);
     checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
     checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
-    this.#afterTurn = afterTurn;
+    this.#mounted = { options: this.#options, afterTurn, open: new Set(), sweeps: 0 };
     this.#server = new WebSocketServer({
       noServer: true,
       WebSocket: Client,
@@ -111,7 +120,7 @@ export class WebSocketMount {
 
   /** Open connections. */
   get connections(): ReadonlySet<Drainable> {
-    return this.#open;
+    return this.#mounted.open;
   }
 
   /** Completes a handshake that was found to be fine, and drives `open`'s connection until it ends. */
@@ -127,33 +136,14 @@ export class WebSocketMount {
     else request.headers["sec-websocket-protocol"] = protocol;
     this.#server.handleUpgrade(request, socket, head, (client) => {
       // The server made this stream for an upgrade: with HTTP/1.1 it is the TCP (or TLS) socket.
-      const transport = new WebSocketTransport(
-        client,
-        socket as NetSocket,
-        this.#options,
-        this.#afterTurn,
-        () => this.#sweeps,
-      );
-      this.#open.add(transport);
-      const driver = open(transport);
-      transport.driver = driver;
-      client.on("message", (data: Buffer, isBinary) => {
-        transport.heardAt = this.#sweeps;
-        // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
-        driver.receive(isBinary ? new Uint8Array(data) : data.toString());
-      });
-      client.on("ping", () => {
-        transport.heardAt = this.#sweeps;
-      });
-      client.on("pong", () => {
-        transport.heardAt = this.#sweeps;
-      });
-      // A protocol error: `ws` has sent the close code it calls for, and close follows.
-      client.on("error", () => {});
-      client.on("close", () => {
-        this.#open.delete(transport);
-        driver.closed(["shutdown", "closed"]);
-      });
+      const transport = new WebSocketTransport(client, socket as NetSocket, this.#mounted);
+      client.transport = transport;
+      transport.driver = open(transport);
+      client.on("message", onMessage);
+      client.on("ping", onSign);
+      client.on("pong", onSign);
+      client.on("error", onError);
+      client.on("close", onClose);
     });
   }
 
@@ -163,16 +153,17 @@ export class WebSocketMount {
   }
 
   readonly #closeIdle = (): void => {
-    this.#sweeps++;
+    const { open } = this.#mounted;
+    const sweeps = ++this.#mounted.sweeps;
     const { timeoutMs, pingIntervalMs, pongTimeoutMs } = this.#options;
     const idle = timeoutMs / this.#sweepMs;
     const pings = pingIntervalMs === 0 ? Number.POSITIVE_INFINITY : pingIntervalMs / this.#sweepMs;
     const pongs = pongTimeoutMs / this.#sweepMs;
-    for (const transport of this.#open) {
+    for (const transport of open) {
       const { heardAt, pingedAt } = transport;
-      const isLate = pingedAt > heardAt && this.#sweeps - pingedAt > pongs;
-      if (isLate || this.#sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
-      else if (pingedAt <= heardAt && this.#sweeps - heardAt > pings) transport.ping(this.#sweeps);
+      const isLate = pingedAt > heardAt && sweeps - pingedAt > pongs;
+      if (isLate || sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
+      else if (pingedAt <= heardAt && sweeps - heardAt > pings) transport.ping(sweeps);
     }
   };
 }
@@ -180,8 +171,25 @@ export class WebSocketMount {
 /** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length, as the others do. */
 const SWEEPS_PER_TIMEOUT = 4;
 
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  (this as Client).transport?.received(data as Buffer, isBinary); // the default of its `binaryType`
+}
+
+function onSign(this: WebSocket): void {
+  (this as Client).transport?.heard();
+}
+
+/** A protocol error: `ws` has sent the close code it calls for, and close follows. */
+function onError(): void {}
+
+/** Node.js keeps a closed socket until its next large collection, and with it all that can be reached from there. */
+function onClose(this: WebSocket): void {
+  const client = this as Client; // these listen to nothing else
+  client.transport?.gone();
+  client.transport = null;
+}
+
 class WebSocketTransport implements Transport, Drainable {
-  readonly name = "websocket";
   heardAt: number;
   /** When it was pinged last, in sweeps; no earlier than it was heard if the answer is still to come. */
   pingedAt = -1;
@@ -189,8 +197,7 @@ class WebSocketTransport implements Transport, Drainable {
 
   readonly #client: Client;
   readonly #socket: NetSocket;
-  readonly #options: Required<WebSocketOptions>;
-  readonly #afterTurn: AfterTurn;
+  readonly #mounted: Mounted;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
   readonly #compressing: boolean;
   /** What this turn has for the client: one message as a rule, which then costs no array, and those behind it. */
@@ -198,19 +205,34 @@ class WebSocketTransport implements Transport, Drainable {
   #more: Outgoing[] | null = null;
   #closing = false;
 
-  constructor(
-    client: Client,
-    socket: NetSocket,
-    options: Required<WebSocketOptions>,
-    afterTurn: AfterTurn,
-    now: () => number,
-  ) {
+  constructor(client: Client, socket: NetSocket, mounted: Mounted) {
     this.#client = client;
     this.#socket = socket;
-    this.#options = options;
-    this.#afterTurn = afterTurn;
+    this.#mounted = mounted;
     this.#compressing = client.extensions !== "";
-    this.heardAt = now();
+    this.heardAt = mounted.sweeps;
+    mounted.open.add(this);
+  }
+
+  get name(): string {
+    return "websocket";
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.heardAt = this.#mounted.sweeps;
+    // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
+    this.driver?.receive(isBinary ? new Uint8Array(data) : data.toString());
+  }
+
+  heard(): void {
+    this.heardAt = this.#mounted.sweeps;
+  }
+
+  /** The socket is closed. */
+  gone(): void {
+    this.#mounted.open.delete(this);
+    this.driver?.closed(["shutdown", "closed"]);
+    this.driver = null;
   }
 
   send(message: string | Uint8Array): void {
@@ -266,7 +288,7 @@ class WebSocketTransport implements Transport, Drainable {
       this.#more.push(message);
     } else {
       this.#first = message;
-      this.#afterTurn(this.#flush);
+      this.#mounted.afterTurn(this.#flush);
     }
   }
 
@@ -278,7 +300,7 @@ class WebSocketTransport implements Transport, Drainable {
     this.#more = null;
     if (this.#closing || this.#socket.destroyed) return;
     const waiting = this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
-    if (waiting > this.#options.maxBufferedBytes) {
+    if (waiting > this.#mounted.options.maxBufferedBytes) {
       return this.end(1013, "too slow", ["shutdown", "closed"]);
     }
     // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
