@@ -14,6 +14,8 @@ const transport: Transport = {
   name: "none",
   send() {},
   sendShared() {},
+  isHeldUp: false,
+  sendDroppable() {},
   close() {},
   pause() {},
   resume() {},

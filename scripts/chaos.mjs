@@ -10,6 +10,7 @@ import { ensureBuilt, fail, root } from "./setup.mjs";
 const commands = {
   matrix: "test/chaos/matrix.js",
   siblings: "test/chaos/siblings.js",
+  "slow-consumer": "test/chaos/slow-consumer.js",
   soak: "test/chaos/soak.js",
 };
 

@@ -211,3 +211,4 @@ export {
   type TraceReport,
 } from "./runtime/report.js";
 export type { TrackResult as PresenceTrackResult, UpdateResult as PresenceUpdateResult } from "./tracker/shard.js";
+export { type OutboundOptions, OutboundPolicy } from "./transports/outbound.js";

@@ -18,6 +18,9 @@ import type { Acceptor, ConnectOutcome, ConnectRequest } from "./transport.js";
 /** While every scheduler thread is being replaced, milliseconds between two tries to start that process. */
 const RETRY_MS = 50;
 
+/** What connections hold that were assigned nothing. */
+const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({});
+
 export interface AcceptorSetup {
   readonly manifest: SocketManifest;
   /** Its name, for user code and telemetry. */
@@ -83,7 +86,10 @@ export class SocketAcceptor implements Acceptor {
     if (answer[0] === "refused") return { tag: "refused", refusal: answer[1] };
     const [, id, assigns] = answer;
     const { manifest, topics, openPort, throttle } = this.#setup;
-    const setup = { manifest, routes: this.#routes, serializer, id, assigns, topics, openPort, throttle };
+    const setup = {
+      ...{ manifest, routes: this.#routes, serializer, id, topics, openPort, throttle },
+      assigns: Object.keys(assigns).length === 0 ? NOTHING : assigns,
+    };
     return { tag: "accepted", open: (transport) => new Connection(setup, transport) };
   }
 }

@@ -37,18 +37,18 @@ export function codecSerializer(vsn: string, codec: Codec): Serializer {
     checkFrame(vsn, codec.encode({ joinRef, ref, topic, event, payload }));
   const encodeBroadcast = (topic: string, event: string, payload: unknown): Encoded =>
     encode(null, null, topic, event, checkObject("broadcast", topic, event, payload));
+  const readHead = (raw: Encoded): Head | undefined => {
+    try {
+      const head = codec.readHead === undefined ? codec.decode(raw) : codec.readHead(raw);
+      return head === undefined ? undefined : checkHead(vsn, head);
+    } catch {
+      return undefined; // whatever it is that went wrong, the frame cannot be read
+    }
+  };
   return {
     vsn,
     binary: true,
-
-    readHead(raw) {
-      try {
-        const head = codec.readHead === undefined ? codec.decode(raw) : codec.readHead(raw);
-        return head === undefined ? undefined : checkHead(vsn, head);
-      } catch {
-        return undefined; // whatever it is that went wrong, the frame cannot be read
-      }
-    },
+    readHead,
 
     decode: (raw) => {
       const message = codec.decode(raw);
@@ -65,6 +65,8 @@ export function codecSerializer(vsn: string, codec: Codec): Serializer {
       }
       return encode(joinRef, ref, topic, ControlEvent.reply, { status, response });
     },
+    // Codecs read what clients send, which has the same shape as what they are sent; if not, it is kept.
+    eventOf: (frame) => readHead(frame)?.event,
     encodeBroadcast,
     encodeBroadcastFromJson: (topic, event, json) => encodeBroadcast(topic, event, fromJson(json)),
   };

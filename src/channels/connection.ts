@@ -7,10 +7,12 @@ import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { toJson } from "../core/json.js";
 import type { Pid } from "../core/pid.js";
+import { SmallMap } from "../core/small-map.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber, Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { ConnectionLimits } from "./connection-limits.js";
+import { mayDropEvent } from "./droppable.js";
 import type { FilterParameters } from "./filter-parameters.js";
 import { Join } from "./join.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
@@ -31,6 +33,11 @@ type EndEvent = typeof ControlEvent.close | typeof ControlEvent.error;
 
 /** Why channels end whose connection is gone. */
 const CLOSED: ExitReason = ["shutdown", "closed"];
+
+interface Waiting {
+  readonly topic: Json;
+  readonly frame: Encoded;
+}
 
 /** What a connection needs of the endpoint. */
 export interface ConnectionSetup {
@@ -61,9 +68,9 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   readonly #manifest: SocketManifest;
   readonly #routes: readonly Route<RouteManifest>[];
   readonly #port: Port;
-  readonly #joins = new Map<string, Join>();
-  /** Joins beyond the limit while others are undecided, and what came for their topics. */
-  #waiting: { readonly topic: Json; readonly frame: Encoded }[] = [];
+  readonly #joins = new SmallMap<string, Join>();
+  /** Joins beyond the limit while others are undecided, and what came for their topics; `null` while there is nothing. */
+  #waiting: Waiting[] | null = null;
 
   constructor(setup: ConnectionSetup, transport: Transport) {
     this.transport = transport;
@@ -110,14 +117,19 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   /** Of a message that goes through although it is one too many: a leave makes things better, and each join has but one. */
   #mayPass(head: Head): boolean {
-    return head.event === ControlEvent.leave && typeof head.topic === "string" && this.#joins.has(head.topic);
+    return (
+      head.event === ControlEvent.leave && typeof head.topic === "string" && this.#joins.get(head.topic) !== undefined
+    );
   }
 
   #take(head: Head, frame: Encoded): void {
     if (head.topic === phoenixTopic) return this.#onPhoenix(head, frame);
     const join = typeof head.topic === "string" ? this.#joins.get(head.topic) : undefined;
-    if (join?.state === "joining") return this.#hold(join.held, frame);
-    if (this.#waiting.length > 0 && this.#waiting.some(({ topic }) => topic === head.topic)) {
+    if (join?.state === "joining") {
+      join.held ??= [];
+      return this.#hold(join.held, frame);
+    }
+    if (this.#waiting?.some(({ topic }) => topic === head.topic)) {
       return this.#wait(head, frame);
     }
     if (head.event === ControlEvent.join) return this.#join(head, frame, join ?? null);
@@ -142,7 +154,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   get channels(): readonly Pid[] {
-    return [...this.#joins.values()].map(({ pid }) => pid);
+    return this.#joins.values().map(({ pid }) => pid);
   }
 
   closed(reason: ExitReason): void {
@@ -212,10 +224,12 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   /** The join is decided: what came in meanwhile is handled as if it came now. */
   decided(join: Join): void {
-    for (const frame of join.held.splice(0)) this.#again(frame);
+    const { held } = join;
+    join.held = null;
+    for (const frame of held ?? []) this.#again(frame);
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { frame } of waiting) this.#again(frame);
+    this.#waiting = null;
+    for (const { frame } of waiting ?? []) this.#again(frame);
   }
 
   left(join: Join): void {
@@ -239,6 +253,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
         typeof payload === "string"
           ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
           : this.serializer.encodeBroadcast(topic, event, payload),
+        mayDropEvent(event),
       );
     } catch (error) {
       // What one format cannot carry must cost neither the connections that speak it nor those that don't.
@@ -256,6 +271,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
   }
 
   #wait({ topic }: Head, frame: Encoded): void {
+    this.#waiting ??= [];
     this.#hold(this.#waiting, { topic, frame });
   }
 
@@ -297,7 +313,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     if (verdict !== Verdict.pass) return this.#refuse(verdict, head);
     if (current === null && this.#joins.size >= this.#manifest.maxChannels) {
       // Refused joins don't count, so it takes those that are not decided yet to know.
-      if ([...this.#joins.values()].some(({ state }) => state === "joining")) return this.#wait(head, frame);
+      if (this.#joins.values().some(({ state }) => state === "joining")) return this.#wait(head, frame);
       this.limits.hit("refused.max_channels");
       return this.#reply(head.joinRef, head, "error", { reason: "too many channels joined" });
     }

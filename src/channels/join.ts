@@ -22,6 +22,7 @@ import type { Plain, Subscriber } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
+import { mayDropFrame } from "./droppable.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
 import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
 import { sharedNowMs } from "./telemetry.js";
@@ -36,8 +37,8 @@ export class Join implements PortHandler, Subscriber {
   readonly topic: string;
   readonly joinRef: Json;
   readonly ref: Json;
-  /** Frames of the client that came before the join was decided. */
-  readonly held: Encoded[] = [];
+  /** Frames of the client that came before the join was decided, if any did. */
+  held: Encoded[] | null = null;
   state: "joining" | "joined" | "ended" = "joining";
   /** The join it takes the place of; that one's `phx_close` follows our reply. */
   readonly replaces: Join | null;
@@ -49,8 +50,9 @@ export class Join implements PortHandler, Subscriber {
   readonly #port: Port;
   #channel: Pid | null = null;
   #replaced = false;
-  #broadcasts: SharedMessage[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #broadcasts: SharedMessage[] | null = null;
+  /** While the join is not decided. */
+  #timer: NodeJS.Timeout | null = null;
   /** What the channel was given and has not handled, as far as it has told. */
   #unhandled = 0;
   #unhandledBytes = 0;
@@ -104,17 +106,23 @@ export class Join implements PortHandler, Subscriber {
     }
     this.#channel = spawned.pid;
     if (!spawned.isApart) this.#connection.beside = spawned.pid;
-    this.#timer = setTimeout(this.#late, this.#connection.joinTimeoutMs);
+    this.#timer = setTimeout(late, this.#connection.joinTimeoutMs, this);
     return true;
   }
 
   /** `join` takes too long: nobody waits for it any more, and nothing of it may come after the refusal. */
-  readonly #late = (): void => {
+  late(): void {
     if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
     this.#port.exit(this.#channel, "kill");
     this.#connection.limits.hit("refused.join_timeout", this.topic);
     this.#refuse({ reason: "join timeout" });
-  };
+  }
+
+  /** No longer waits for the join. A timer that is not needed is let go of: it is as large as all this. */
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
 
   /** Passes a frame of the client on to the channel. */
   forward(frame: Encoded): void {
@@ -141,7 +149,7 @@ export class Join implements PortHandler, Subscriber {
   /** Another join of this topic comes: this one's channel must go, and is heard no more. */
   replace(): void {
     this.#replaced = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#unsubscribe();
     const channel = this.#channel;
     if (channel === null) return;
@@ -154,7 +162,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The connection is gone; the channel, which watches this port, learns why. */
   closed(reason: ExitReason): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#unsubscribe();
     this.state = "ended";
     this.#port.close(reason);
@@ -169,7 +177,10 @@ export class Join implements PortHandler, Subscriber {
   // ---- from the channel ----
 
   data(frame: Encoded): void {
-    if (!this.#replaced) this.#connection.transport.send(frame);
+    if (this.#replaced) return;
+    const { transport, serializer } = this.#connection;
+    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame);
+    else transport.send(frame);
   }
 
   message(message: unknown): void {
@@ -201,6 +212,7 @@ export class Join implements PortHandler, Subscriber {
     const shared = this.#connection.sharedFrame(published);
     if (shared === null) return;
     if (this.state === "joined") return this.#connection.transport.sendShared(shared);
+    this.#broadcasts ??= [];
     this.#broadcasts.push(shared);
     if (this.#broadcasts.length > MAX_HELD_BROADCASTS) this.#broadcasts.shift();
   }
@@ -208,10 +220,10 @@ export class Join implements PortHandler, Subscriber {
   #joined(reply: Encoded): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "joined";
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#answer(reply);
-    for (const shared of this.#broadcasts) this.#connection.transport.sendShared(shared);
-    this.#broadcasts = [];
+    for (const shared of this.#broadcasts ?? []) this.#connection.transport.sendShared(shared);
+    this.#broadcasts = null;
     this.#connection.decided(this);
   }
 
@@ -219,7 +231,7 @@ export class Join implements PortHandler, Subscriber {
   #refuse(reply: Encoded | { readonly reason: string }): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "ended";
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#unsubscribe();
     this.#answer(reply);
     this.#connection.left(this);
@@ -261,6 +273,11 @@ export class Join implements PortHandler, Subscriber {
 
   #unsubscribe(): void {
     this.#connection.topics.remove(this.topic, this);
-    this.#broadcasts = [];
+    this.#broadcasts = null;
   }
+}
+
+/** One function for the timers of all joins, which have them as its argument. */
+function late(join: Join): void {
+  join.late();
 }

@@ -32,6 +32,8 @@ export const serializerV1: Serializer = {
     return frame('"phx_reply"', `{"status":${toJson(status)},"response":${json}}`, ref, topic);
   },
 
+  eventOf: (made) => readHeadV1(made)?.event,
+
   encodeBroadcast: (topic, event, payload) =>
     frame(toJson(event), anyJson("broadcast", topic, event, payload), null, topic),
 

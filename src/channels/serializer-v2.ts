@@ -14,7 +14,7 @@ import { toJson } from "../core/json.js";
 import { binaryDataAt, readBinaryHead, readHead } from "./frame-head.js";
 import { parseJson } from "./parse-json.js";
 import { anyJson, checkField, objectJson, type PayloadUse } from "./payload.js";
-import type { Head, Json, Message } from "./protocol.js";
+import { ControlEvent, type Head, type Json, type Message } from "./protocol.js";
 import type { Serializer } from "./serializer.js";
 
 const kind = { push: 0, reply: 1, broadcast: 2 } as const;
@@ -50,6 +50,8 @@ export const serializerV2: Serializer = {
     return `${head},{"status":${toJson(status)},"response":${json}}]`;
   },
 
+  eventOf: (frame) => (typeof frame === "string" ? readHead(frame)?.event : binaryEvent(frame)),
+
   encodeBroadcast(topic, event, payload) {
     if (payload instanceof Uint8Array) return encodeBinary("broadcast", topic, event, [topic, event], payload);
     return broadcastText(topic, event, objectJson("broadcast", topic, event, payload));
@@ -60,6 +62,14 @@ export const serializerV2: Serializer = {
 
 function broadcastText(topic: string, event: string, payloadJson: string): string {
   return `[null,null,${toJson(topic)},${toJson(event)},${payloadJson}]`;
+}
+
+/** Of a frame from a server. */
+function binaryEvent(frame: Uint8Array): string | undefined {
+  if (frame[0] === kind.reply) return ControlEvent.reply;
+  const [, refBytes = 0, topicBytes = 0, eventBytes = 0] = frame;
+  const at = 4 + refBytes + topicBytes;
+  return frame[0] === kind.push ? Buffer.from(frame.subarray(at, at + eventBytes)).toString() : undefined;
 }
 
 function decodeText(text: string): Message {

@@ -43,6 +43,9 @@ export interface Serializer {
    */
   encodeReply(joinRef: Json, ref: Json, topic: Json, status: Status, response: unknown): Encoded;
 
+  /** The event of a push or reply made here: a reply's is `phx_reply`. Undefined if that cannot be said. */
+  eventOf(frame: Encoded): Json | undefined;
+
   /** A message to everyone on a topic; it has no refs. Throws as {@link Serializer.encodePush} does. */
   encodeBroadcast(topic: string, event: string, payload: unknown): Encoded;
 

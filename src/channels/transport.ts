@@ -8,13 +8,16 @@ import type { Pid } from "../core/pid.js";
 /** A message that many connections get: each transport puts it into its own form once and keeps that here. */
 export class SharedMessage {
   readonly message: string | Uint8Array;
+  /** Whether a client that reads too slowly can do without it. */
+  readonly mayDrop: boolean;
   /** As a WebSocket frame. */
   framed: Uint8Array | null = null;
   /** As a JSON string, for long poll. */
   quoted: string | null = null;
 
-  constructor(message: string | Uint8Array) {
+  constructor(message: string | Uint8Array, mayDrop = false) {
     this.message = message;
+    this.mayDrop = mayDrop;
   }
 }
 
@@ -25,6 +28,10 @@ export interface Transport {
   /** Sends one message: a string as text, bytes as binary. */
   send(message: string | Uint8Array): void;
   sendShared(shared: SharedMessage): void;
+  /** Whether the client is slower than what it is sent. Only then it matters what may be dropped. */
+  readonly isHeldUp: boolean;
+  /** Sends one message that the client can do without. */
+  sendDroppable(message: string | Uint8Array): void;
   /** Closes the connection with a WebSocket close code. */
   close(code: number, reason: string): void;
   /** Takes nothing more from the client for now, so that it has to wait. What was read already may still come. */

@@ -35,6 +35,18 @@ export class SmallMap<K extends string | number, V> {
     return true;
   }
 
+  /** All values as they are now, as {@link entries}. */
+  values(): V[] {
+    const first = this.#key === null ? [] : [this.#value as V];
+    return this.#more === null ? first : first.concat([...this.#more.values()]);
+  }
+
+  clear(): void {
+    this.#key = null;
+    this.#value = null;
+    this.#more = null;
+  }
+
   /** All entries as they are now: it may change while they are gone through. */
   entries(): (readonly [K, V])[] {
     const first: (readonly [K, V])[] = this.#key === null ? [] : [[this.#key, this.#value as V]];

@@ -5,6 +5,7 @@
  */
 import { checkInteger } from "../core/check-integer.js";
 import type { Counts } from "../core/counts.js";
+import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES } from "../transports/outbound-budget.js";
 
 export interface ConnectionLimitOptions {
   /** Connections and long-poll sessions; one more is answered with 503. `Infinity`: no limit. @defaultValue 100000 */
@@ -15,32 +16,44 @@ export interface ConnectionLimitOptions {
    * /64, which is what one customer has. @defaultValue `Infinity`
    */
   readonly maxConnectionsPerAddress?: number;
+  /**
+   * Bytes that may wait for all WebSocket clients that are held up; beyond it those for whom the most waits are closed with 1013.
+   * `Infinity`: no limit. @defaultValue 268435456
+   */
+  readonly maxTotalBufferedBytes?: number;
 }
 
 export const DEFAULT_MAX_CONNECTIONS = 100_000;
 
 /** @throws RuntimeError `badOption` */
 export function resolveConnectionLimits(options: ConnectionLimitOptions): Required<ConnectionLimitOptions> {
-  const { maxConnections = DEFAULT_MAX_CONNECTIONS, maxConnectionsPerAddress = Number.POSITIVE_INFINITY } = options;
-  for (const [name, value] of Object.entries({ maxConnections, maxConnectionsPerAddress })) {
+  const {
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    maxConnectionsPerAddress = Number.POSITIVE_INFINITY,
+    maxTotalBufferedBytes = DEFAULT_MAX_TOTAL_BUFFERED_BYTES,
+  } = options;
+  const limits = { maxConnections, maxConnectionsPerAddress, maxTotalBufferedBytes };
+  for (const [name, value] of Object.entries(limits)) {
     if (value !== Number.POSITIVE_INFINITY) checkInteger(name, value, 1, Number.MAX_SAFE_INTEGER);
   }
-  return { maxConnections, maxConnectionsPerAddress };
+  return limits;
 }
 
 /** Why a client is not let in: also the body of the answer, and in `app.counts()` with `refused.` before it. */
 export type Full = "max_connections" | "max_connections_per_address";
 
+type AdmissionLimits = Required<Omit<ConnectionLimitOptions, "maxTotalBufferedBytes">>;
+
 export class Admission {
-  readonly #limits: Required<ConnectionLimitOptions>;
+  readonly #limits: AdmissionLimits;
   readonly #counts: Counts;
   /** Only kept if there is a limit for it. */
   readonly #byAddress = new Map<string, number>();
   #connections = 0;
-  /** Of all whose address does not count: one for each would be a part of what an idle connection takes. */
-  readonly #leave = (): void => this.#count(null, -1);
+  /** One for all that are counted as connections only. */
+  readonly #left = (): void => this.#count(null, -1);
 
-  constructor(limits: Required<ConnectionLimitOptions>, counts: Counts) {
+  constructor(limits: AdmissionLimits, counts: Counts) {
     this.#limits = limits;
     this.#counts = counts;
   }
@@ -54,7 +67,7 @@ export class Admission {
       return this.#full("max_connections_per_address");
     }
     this.#count(from, 1);
-    return from === null ? this.#leave : () => this.#count(from, -1);
+    return from === null ? this.#left : () => this.#count(from, -1);
   }
 
   #count(from: string | null, change: 1 | -1): void {

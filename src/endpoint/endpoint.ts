@@ -23,6 +23,7 @@ import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
 import { handshakeProblem } from "../transports/handshake.js";
+import { OutboundBudget } from "../transports/outbound-budget.js";
 import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transports/path.js";
 import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
@@ -92,6 +93,7 @@ export class Endpoint {
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
+    const budget = new OutboundBudget(connectionLimits.maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
@@ -101,7 +103,7 @@ export class Endpoint {
         pattern: pathPattern(path, websocket.path ?? "/websocket"),
         origin: resolveCheckOrigin(checkOrigin),
         acceptor: new SocketAcceptor(accepting),
-        websockets: new WebSocketMount(websocket, afterTurn, counts),
+        websockets: new WebSocketMount(websocket, afterTurn, counts, budget),
       };
     });
     this.#longPolls = mounts.flatMap((manifest) => {
@@ -202,7 +204,7 @@ export class Endpoint {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until `ws` has the socket its errors are ours to hear: a client that goes away must not be a stray error.
-    socket.on("error", destroy);
+    socket.on("error", destroyIt);
     const { path, query } = splitTarget(request.url ?? "/");
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
@@ -211,7 +213,7 @@ export class Endpoint {
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
       if (entered === "max_connections") return refuse(socket, 503, entered);
       if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
-      socket.on("close", entered); // comes once
+      socket.on("close", entered); // which comes once
       const params = decodeQuery(query);
       if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
@@ -247,10 +249,8 @@ export class Endpoint {
     if (!this.#connecting.delete(socket)) return; // the endpoint has stopped meanwhile
     switch (outcome.tag) {
       case "accepted":
-        return websockets.upgrade(request, socket, head, negotiated.protocol, (transport) => {
-          socket.off("error", destroy); // `ws` listens now
-          return outcome.open(transport);
-        });
+        socket.off("error", destroyIt);
+        return websockets.upgrade(request, socket, head, negotiated.protocol, outcome.open);
       case "refused":
         return refuse(socket, outcome.refusal?.status ?? 403, outcome.refusal?.body);
       case "failed":
@@ -259,11 +259,6 @@ export class Endpoint {
         return refuse(socket, 503, STATUS_CODES[503]);
     }
   }
-}
-
-/** Of a socket that nobody else listens to yet. */
-function destroy(this: Duplex): void {
-  this.destroy();
 }
 
 /** Listens no more; settles when the last connection is closed. */
@@ -286,6 +281,11 @@ export function loadMounts(mounts: readonly MountManifest[]): Promise<readonly L
 
 async function serializersOf(transport: MountManifest["websocket"] | MountManifest["longpoll"]): Promise<Serializers> {
   return transport === false || transport.versions === undefined ? null : await loadSerializers(transport.versions);
+}
+
+/** The listener of all sockets; a closure each would stay with them. */
+function destroyIt(this: Duplex): void {
+  this.destroy();
 }
 
 /** Answers an upgrade with an ordinary response, and closes. */

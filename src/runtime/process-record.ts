@@ -47,7 +47,8 @@ export class ProcessRecord {
   readonly pid: Pid;
   readonly scheduler: Scheduler;
   readonly parent: Pid | null;
-  readonly mailbox: Ring<unknown> = new Ring<unknown>();
+  /** A port has none of its own: what comes is handled at once. */
+  readonly mailbox: Ring<unknown>;
   /** What it was started with, for reports; `null` for a port. */
   readonly origin: Definition | null;
 
@@ -107,6 +108,7 @@ export class ProcessRecord {
     this.definition = definition;
     this.origin = definition;
     this.args = args;
+    this.mailbox = definition === null ? scheduler.noMail : new Ring<unknown>();
     this.label = label;
   }
 

@@ -32,7 +32,12 @@ export function receive(match: (message: unknown) => boolean = anything, timeout
       return Promise.resolve(mailbox.takeAt(i));
     }
   }
-  if (timeoutMs === 0) return Promise.resolve(timeout);
+  if (timeoutMs === 0) {
+    // Who asks again and again gets no further than the end of the turn: a loop of microtasks would keep everybody else, and the
+    // sender of what it waits for, from theirs. In Erlang such a loop uses up its reductions.
+    if (!record.scheduler.isTurnOver()) return Promise.resolve(timeout);
+    return new Promise((resolve) => setImmediate(resolve, timeout));
+  }
   return new Promise((resolve) => {
     const waiter = { match, resolve, scanned: mailbox.size, timer: null as NodeJS.Timeout | null };
     record.waiter = waiter;

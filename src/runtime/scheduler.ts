@@ -15,6 +15,7 @@ import type { Clock } from "../core/clock.js";
 import { Exit, type ExitReason, isNormalExit, toExitReason } from "../core/exit-reason.js";
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import { type Ref, RefSource } from "../core/ref.js";
+import { Ring } from "../core/ring.js";
 import { isThenable } from "../core/thenable.js";
 import type { Behaviour, Definition, PortHandler } from "./behaviour.js";
 import { context } from "./context.js";
@@ -55,6 +56,8 @@ export class Scheduler {
   readonly processes: Map<Pid, ProcessRecord> = new Map();
   /** The thread's own services by name (`pubsub`, `pg`): ports. */
   readonly services: Map<string, Pid> = new Map();
+  /** The mailbox of all ports, which stays empty. */
+  readonly noMail: Ring<unknown> = new Ring<unknown>();
   readonly router: Router = new Router();
   readonly signals: Signals;
   readonly timers: Timers;
@@ -209,6 +212,11 @@ export class Scheduler {
 
   enqueue(record: ProcessRecord): void {
     this.#turns.enqueue(record);
+  }
+
+  /** Whether timers and I/O should have their turn. */
+  isTurnOver(): boolean {
+    return this.#turns.isOver();
   }
 
   /** Opens the way to another thread; what was sent there before goes out now. */

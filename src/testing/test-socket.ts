@@ -190,6 +190,15 @@ export class TestSocket implements Transport {
     this.send(message);
   }
 
+  /** Tests read all they get. */
+  get isHeldUp(): boolean {
+    return false;
+  }
+
+  sendDroppable(frame: Encoded): void {
+    this.send(frame);
+  }
+
   close(code: number, reason: string): void {
     if (!this.#isOpen) return;
     this.#arrived({ tag: "closed", client: this.client, code, reason });

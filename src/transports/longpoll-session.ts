@@ -135,6 +135,15 @@ export class LongPollSession implements Transport, Drainable {
     this.#queue(shared, shared.message.length);
   }
 
+  /** A poll takes all there is: what waits for the next one is not dropped, but has a limit. */
+  get isHeldUp(): boolean {
+    return false;
+  }
+
+  sendDroppable(message: string | Uint8Array): void {
+    this.send(message);
+  }
+
   /** The client learns no code: its next request is answered with 410, a waiting one with 500. */
   close(): void {
     this.#end(true);

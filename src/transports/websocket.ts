@@ -8,53 +8,34 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type RawData, type Server, WebSocket, WebSocketServer } from "ws";
+import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
-import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
+import { HeldUp, type Outgoing } from "./held-up.js";
+import type { OutboundPolicy } from "./outbound.js";
+import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
 import { gather } from "./websocket-frame.js";
-
-export interface WebSocketOptions {
-  /** Milliseconds without anything received after which a connection is closed. @defaultValue 60000 */
-  readonly timeoutMs?: number;
-  /**
-   * Milliseconds of silence after which a client is pinged; its answer counts as something received, so that a client without
-   * heartbeats stays. 0: never, as in Phoenix. @defaultValue 0
-   */
-  readonly pingIntervalMs?: number;
-  /** Milliseconds a pinged client may stay silent; then its connection is closed with 1000. @defaultValue 15000 */
-  readonly pongTimeoutMs?: number;
-  /** Bytes of the largest message a client may send; a larger one closes the connection with 1009. @defaultValue 10000000 */
-  readonly maxFrameBytes?: number;
-  /**
-   * Whether messages of 1 KB and more are compressed for clients that want that (permessage-deflate). Costs memory and time
-   * for each connection; broadcasts are then no longer framed once for all. @defaultValue `false`
-   */
-  readonly compress?: boolean;
-  /** Bytes that may wait for a client that doesn't read; beyond that it is closed with 1013. @defaultValue 16777216 */
-  readonly maxBufferedBytes?: number;
-}
-
-export const DEFAULT_TIMEOUT_MS = 60_000;
-export const DEFAULT_PING_INTERVAL_MS = 0;
-export const DEFAULT_PONG_TIMEOUT_MS = 15_000;
-export const DEFAULT_MAX_FRAME_BYTES = 10_000_000;
-export const DEFAULT_MAX_BUFFERED_BYTES = 16_777_216;
-
-/** The longest delay Node.js timers take, and more bytes than a process has. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
-const MAX_BYTES = Number.MAX_SAFE_INTEGER;
+import { type ResolvedWebSocketOptions, resolveWebSocketOptions, type WebSocketOptions } from "./websocket-options.js";
 
 /** Milliseconds a client has to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
 
-/** Echoes the code of a client's close frame, but not its reason. `ws` calls `close` for the echo. */
 class Client extends WebSocket {
-  /** Its connection, until it is closed. Here the listeners find it, which all clients share: closures would be their own. */
+  /** Whom it tells what happens; set as soon as it is open. */
   transport: WebSocketTransport | null = null;
 
+  /** What `ws` has to say, to the one who wants to hear it: listeners would be a table and a closure each per connection. */
+  override emit(event: string | symbol, data?: unknown, isBinary?: unknown): boolean {
+    // The types are what `ws` says of its events.
+    if (event === "message") this.transport?.onMessage(data as Buffer, isBinary as boolean);
+    else if (event === "ping" || event === "pong") this.transport?.onHeard();
+    else if (event === "close") this.transport?.onClose();
+    return true; // a protocol error, too, is heard: `ws` has sent the close code it calls for, and close follows
+  }
+
+  /** Echoes the code of a client's close frame, but not its reason. `ws` calls this for the echo. */
   override close(code?: number): void {
     super.close(code);
   }
@@ -68,42 +49,30 @@ class Client extends WebSocket {
 /** What a transport needs of its thread. */
 export type AfterTurn = (action: () => void) => void;
 
-/** What the connections of one mount have in common. */
-interface Mounted {
-  readonly options: Required<WebSocketOptions>;
-  readonly afterTurn: AfterTurn;
-  readonly open: Set<WebSocketTransport>;
-  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
-  sweeps: number;
-}
-
 /** Opens the WebSockets of one mounted socket. */
 export class WebSocketMount {
   readonly #server: Server<typeof Client>;
-  readonly #options: Required<WebSocketOptions>;
-  readonly #mounted: Mounted;
+  readonly #options: ResolvedWebSocketOptions;
+  readonly #afterTurn: AfterTurn;
+  readonly #clients: Clients = { open: new Set(), sweeps: 0 };
   readonly #sweep: NodeJS.Timeout;
   readonly #sweepMs: number;
 
   /** Of the endpoint: what its limits have done. */
   readonly counts: Counts;
+  /** Of the endpoint: what its clients may keep waiting together. */
+  readonly budget: OutboundBudget;
 
-  constructor(options: WebSocketOptions, afterTurn: AfterTurn, counts: Counts = new Counts()) {
+  constructor(
+    options: WebSocketOptions,
+    afterTurn: AfterTurn,
+    counts: Counts = new Counts(),
+    budget: OutboundBudget = new OutboundBudget(DEFAULT_MAX_TOTAL_BUFFERED_BYTES, afterTurn),
+  ) {
     this.counts = counts;
-    this.#options = {
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      pingIntervalMs: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
-      pongTimeoutMs: options.pongTimeoutMs ?? DEFAULT_PONG_TIMEOUT_MS,
-      maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
-      compress: options.compress ?? false,
-      maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES,
-    };
-    checkInteger("timeoutMs", this.#options.timeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("pingIntervalMs", this.#options.pingIntervalMs, 0, MAX_TIMEOUT_MS);
-    checkInteger("pongTimeoutMs", this.#options.pongTimeoutMs, 1, MAX_TIMEOUT_MS);
-    checkInteger("maxFrameBytes", this.#options.maxFrameBytes, 1, MAX_BYTES);
-    checkInteger("maxBufferedBytes", this.#options.maxBufferedBytes, 1, MAX_BYTES);
-    this.#mounted = { options: this.#options, afterTurn, open: new Set(), sweeps: 0 };
+    this.budget = budget;
+    this.#options = resolveWebSocketOptions(options);
+    this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
       WebSocket: Client,
@@ -120,7 +89,7 @@ export class WebSocketMount {
 
   /** Open connections. */
   get connections(): ReadonlySet<Drainable> {
-    return this.#mounted.open;
+    return this.#clients.open;
   }
 
   /** Completes a handshake that was found to be fine, and drives `open`'s connection until it ends. */
@@ -136,14 +105,16 @@ export class WebSocketMount {
     else request.headers["sec-websocket-protocol"] = protocol;
     this.#server.handleUpgrade(request, socket, head, (client) => {
       // The server made this stream for an upgrade: with HTTP/1.1 it is the TCP (or TLS) socket.
-      const transport = new WebSocketTransport(client, socket as NetSocket, this.#mounted);
-      client.transport = transport;
+      const transport = new WebSocketTransport(
+        client,
+        socket as NetSocket,
+        this.#options,
+        this.#afterTurn,
+        this,
+        this.#clients,
+      );
       transport.driver = open(transport);
-      client.on("message", onMessage);
-      client.on("ping", onSign);
-      client.on("pong", onSign);
-      client.on("error", onError);
-      client.on("close", onClose);
+      client.transport = transport;
     });
   }
 
@@ -153,13 +124,12 @@ export class WebSocketMount {
   }
 
   readonly #closeIdle = (): void => {
-    const { open } = this.#mounted;
-    const sweeps = ++this.#mounted.sweeps;
+    const sweeps = ++this.#clients.sweeps;
     const { timeoutMs, pingIntervalMs, pongTimeoutMs } = this.#options;
     const idle = timeoutMs / this.#sweepMs;
     const pings = pingIntervalMs === 0 ? Number.POSITIVE_INFINITY : pingIntervalMs / this.#sweepMs;
     const pongs = pongTimeoutMs / this.#sweepMs;
-    for (const transport of open) {
+    for (const transport of this.#clients.open) {
       const { heardAt, pingedAt } = transport;
       const isLate = pingedAt > heardAt && sweeps - pingedAt > pongs;
       if (isLate || sweeps - heardAt > idle) transport.end(1000, "", ["shutdown", "closed"]);
@@ -171,25 +141,15 @@ export class WebSocketMount {
 /** How finely the idle timeout is measured: it strikes after 1 to 1.25 times its length, as the others do. */
 const SWEEPS_PER_TIMEOUT = 4;
 
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  (this as Client).transport?.received(data as Buffer, isBinary); // the default of its `binaryType`
-}
-
-function onSign(this: WebSocket): void {
-  (this as Client).transport?.heard();
-}
-
-/** A protocol error: `ws` has sent the close code it calls for, and close follows. */
-function onError(): void {}
-
-/** Node.js keeps a closed socket until its next large collection, and with it all that can be reached from there. */
-function onClose(this: WebSocket): void {
-  const client = this as Client; // these listen to nothing else
-  client.transport?.gone();
-  client.transport = null;
+/** What the connections of a mount have in common. */
+interface Clients {
+  readonly open: Set<WebSocketTransport>;
+  /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
+  sweeps: number;
 }
 
 class WebSocketTransport implements Transport, Drainable {
+  readonly name = "websocket";
   heardAt: number;
   /** When it was pinged last, in sweeps; no earlier than it was heard if the answer is still to come. */
   pingedAt = -1;
@@ -197,50 +157,77 @@ class WebSocketTransport implements Transport, Drainable {
 
   readonly #client: Client;
   readonly #socket: NetSocket;
-  readonly #mounted: Mounted;
+  /** Its client's pipe, as `held-up.ts` sees it. */
+  readonly policy: OutboundPolicy;
+  readonly highWaterBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly counts: Counts;
+  readonly budget: OutboundBudget;
+  readonly #afterTurn: AfterTurn;
+  readonly #clients: Clients;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
   readonly #compressing: boolean;
   /** What this turn has for the client: one message as a rule, which then costs no array, and those behind it. */
   #first: Outgoing | null = null;
   #more: Outgoing[] | null = null;
   #closing = false;
+  /** While the client does not take what it is sent. */
+  #heldUp: HeldUp | null = null;
 
-  constructor(client: Client, socket: NetSocket, mounted: Mounted) {
+  constructor(
+    client: Client,
+    socket: NetSocket,
+    { outbound, maxBufferedBytes }: ResolvedWebSocketOptions,
+    afterTurn: AfterTurn,
+    { counts, budget }: WebSocketMount,
+    clients: Clients,
+  ) {
     this.#client = client;
     this.#socket = socket;
-    this.#mounted = mounted;
+    this.policy = outbound.policy;
+    // Below its own mark a socket does not say when it is empty.
+    this.highWaterBytes = Math.max(outbound.highWaterBytes, socket.writableHighWaterMark);
+    this.maxBufferedBytes = maxBufferedBytes;
+    this.counts = counts;
+    this.budget = budget;
+    this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
-    this.heardAt = mounted.sweeps;
-    mounted.open.add(this);
+    this.#clients = clients;
+    this.heardAt = clients.sweeps;
+    clients.open.add(this);
   }
 
-  get name(): string {
-    return "websocket";
-  }
-
-  received(data: Buffer, isBinary: boolean): void {
-    this.heardAt = this.#mounted.sweeps;
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.heardAt = this.#clients.sweeps;
     // Bytes get a buffer of their own: what crosses threads takes its whole buffer along, here all that was read at once.
     this.driver?.receive(isBinary ? new Uint8Array(data) : data.toString());
   }
 
-  heard(): void {
-    this.heardAt = this.#mounted.sweeps;
+  /** The client lives, but said nothing. */
+  onHeard(): void {
+    this.heardAt = this.#clients.sweeps;
   }
 
-  /** The socket is closed. */
-  gone(): void {
-    this.#mounted.open.delete(this);
+  onClose(): void {
+    this.#clients.open.delete(this);
+    this.gone();
     this.driver?.closed(["shutdown", "closed"]);
-    this.driver = null;
   }
 
   send(message: string | Uint8Array): void {
-    this.#queue(message);
+    this.#queue(message, false);
   }
 
   sendShared(shared: SharedMessage): void {
-    this.#queue(shared);
+    this.#queue(shared, shared.mayDrop);
+  }
+
+  get isHeldUp(): boolean {
+    return this.#heldUp !== null;
+  }
+
+  sendDroppable(message: string | Uint8Array): void {
+    this.#queue(message, true);
   }
 
   /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
@@ -255,6 +242,8 @@ class WebSocketTransport implements Transport, Drainable {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#flush(); // what was sent before the close arrives before it
+    const waiting = this.gone();
+    if (waiting.length > 0 && !this.#socket.destroyed) this.write(waiting);
     this.#closing = true;
     this.#client.closeWith(code, reason);
     this.#client.resume(); // or its answer to that would not be read
@@ -281,14 +270,18 @@ class WebSocketTransport implements Transport, Drainable {
     return channels;
   }
 
-  #queue(message: Outgoing): void {
+  #queue(message: Outgoing, mayDrop: boolean): void {
     if (this.#closing) return;
+    if (this.#heldUp !== null) {
+      this.#heldUp.add(message, mayDrop);
+      return;
+    }
     if (this.#first !== null) {
       this.#more ??= [];
       this.#more.push(message);
     } else {
       this.#first = message;
-      this.#mounted.afterTurn(this.#flush);
+      this.#afterTurn(this.#flush);
     }
   }
 
@@ -299,18 +292,50 @@ class WebSocketTransport implements Transport, Drainable {
     this.#first = null;
     this.#more = null;
     if (this.#closing || this.#socket.destroyed) return;
-    const waiting = this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
-    if (waiting > this.#mounted.options.maxBufferedBytes) {
-      return this.end(1013, "too slow", ["shutdown", "closed"]);
-    }
-    // Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing.
-    if (this.#compressing) for (const message of [first, ...(more ?? [])]) this.#client.send(bare(message));
+    if (this.#compressing) this.#compress(more === null ? [first] : [first, ...more]);
     else this.#socket.write(more === null ? framed(first) : gatherAll([first, ...more]));
+    if (this.waitingBytes() <= this.highWaterBytes) return;
+    this.#heldUp = new HeldUp(this);
+    if (!this.#compressing) this.#socket.on("drain", this.#goOn);
   };
-}
 
-/** A message, or a frame that others made. */
-type Outgoing = string | Uint8Array | SharedMessage;
+  waitingBytes(): number {
+    return this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;
+  }
+
+  write(messages: readonly Outgoing[]): boolean {
+    if (!this.#compressing) return this.#socket.write(gatherAll(messages));
+    this.#compress(messages);
+    return false;
+  }
+
+  /** Compressed frames depend on each other and are made one after the other: `ws` does that, and all of the writing. */
+  #compress(messages: readonly Outgoing[]): void {
+    for (let i = 0; i < messages.length - 1; i++) this.#client.send(bare(messages[i] as Outgoing));
+    this.#client.send(bare(messages.at(-1) as Outgoing), this.#goOn); // called when it is out
+  }
+
+  readonly #goOn = (): void => {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return;
+    const isOpen = this.#client.readyState === WebSocket.OPEN; // else nobody reads on
+    if (!isOpen || heldUp.goOn()) this.gone();
+  };
+
+  /** Nothing waits any more, or nobody waits for it: answers what that was. */
+  gone(): readonly Outgoing[] {
+    const heldUp = this.#heldUp;
+    if (heldUp === null) return [];
+    this.#heldUp = null;
+    this.#socket.off("drain", this.#goOn);
+    return heldUp.over();
+  }
+
+  /** Not at once: it may be in the middle of a broadcast. */
+  closeTooSlow(): void {
+    this.#afterTurn(() => this.end(1013, "too slow", ["shutdown", "closed"]));
+  }
+}
 
 function bare(message: Outgoing): string | Uint8Array {
   return typeof message === "string" || message instanceof Uint8Array ? message : message.message;

@@ -10,6 +10,8 @@ export interface ServerOrder {
   readonly isolation: "thread" | "process";
   readonly schedulers: number;
   readonly options: StartOptions;
+  /** @defaultValue `"./app.js"` */
+  readonly app?: string;
 }
 
 /** What the server has to tell of a fault: the answer to `"story"`. */
@@ -21,6 +23,8 @@ export interface Story {
   readonly connections: number;
   readonly zombies: number;
   readonly peakRssMib: number;
+  /** What limits have done. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** What there is at this moment, after a full collection: the answer to `"census"`. */
@@ -41,7 +45,12 @@ export interface Census {
 const MAX_KEPT = 200;
 const MIB = 2 ** 20;
 
-const { isolation, schedulers, options } = JSON.parse(process.argv[2] as string) as ServerOrder;
+const {
+  isolation,
+  schedulers,
+  options,
+  app: module = "./app.js",
+} = JSON.parse(process.argv[2] as string) as ServerOrder;
 const story = { downs: [] as Story["downs"][number][], crashed: [] as string[], notices: [] as string[] };
 let downs = 0;
 let peakRss = 0;
@@ -49,7 +58,7 @@ setInterval(() => {
   peakRss = Math.max(peakRss, process.memoryUsage.rss());
 }, 20).unref();
 
-const app: App = await start(new URL("./app.js", import.meta.url), {
+const app: App = await start(new URL(module, import.meta.url), {
   ...{ port: 0, address: "127.0.0.1", schedulers, stopOnSignals: false },
   // One definition does it all: after its third deed it would be on a thread of its own, and harm nobody any more.
   quarantineAfter: 0,
@@ -66,7 +75,13 @@ const app: App = await start(new URL("./app.js", import.meta.url), {
 });
 
 function storySoFar(): Story {
-  return { ...story, connections: app.connections, zombies: app.zombies, peakRssMib: Math.round(peakRss / MIB) };
+  return {
+    ...story,
+    connections: app.connections,
+    zombies: app.zombies,
+    peakRssMib: Math.round(peakRss / MIB),
+    counts: app.counts(),
+  };
 }
 
 async function takeCensus(): Promise<Census> {

@@ -18,6 +18,7 @@ test("property: a small map does what a Map does, in the same order", () => {
         }
         assert.equal(small.size, model.size);
         assert.deepEqual(small.entries(), [...model]);
+        assert.deepEqual(small.values(), [...model.values()]);
       }
     }),
   );
@@ -28,4 +29,13 @@ test("entries may be deleted while they are gone through", () => {
   for (const key of ["a", "b", "c"]) map.set(key, 1);
   for (const [key] of map.entries()) map.delete(key);
   assert.equal(map.size, 0);
+});
+
+test("a map that is cleared is empty, and takes entries again", () => {
+  const map = new SmallMap<string, number>();
+  for (const key of ["a", "b", "c"]) map.set(key, 1);
+  map.clear();
+  assert.deepEqual(map.entries(), []);
+  map.set("b", 2);
+  assert.deepEqual(map.entries(), [["b", 2]]);
 });

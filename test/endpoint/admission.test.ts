@@ -35,5 +35,6 @@ test("a limit of connections is a whole number or Infinity", () => {
   assert.deepEqual(resolveConnectionLimits({ maxConnections: Number.POSITIVE_INFINITY }), {
     maxConnections: Number.POSITIVE_INFINITY,
     maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+    maxTotalBufferedBytes: 268_435_456,
   });
 });

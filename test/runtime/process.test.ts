@@ -49,6 +49,20 @@ test("receive takes the oldest message that matches and leaves the others where 
   });
 });
 
+test("who only looks for a message, again and again, keeps neither timers nor other processes from their turn", async () => {
+  await inline().run(async () => {
+    sendAfter(self(), "by a timer", 20);
+    const echo = spawn(async () => send((await receive()) as Pid, "by a process"), []);
+    const seen: unknown[] = [];
+    while (seen.length < 2) {
+      const message = await receive((other) => typeof other === "string", 0);
+      if (message === timeout && seen.length === 1) send(echo, self()); // its first slice is long over
+      if (message !== timeout) seen.push(message);
+    }
+    assert.deepEqual(seen, ["by a timer", "by a process"]);
+  });
+});
+
 test("a monitor gives one DOWN with the reason, and noproc for a process that is gone", async () => {
   await inline().run(async () => {
     const { pid, ref } = spawnMonitor(async () => exit("oops"), []);

@@ -4,7 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { WebSocketMount, type WebSocketOptions } from "../../src/transports/websocket.js";
+import { WebSocketMount } from "../../src/transports/websocket.js";
+import type { WebSocketOptions } from "../../src/transports/websocket-options.js";
 import { HostileSocket } from "../support/hostile-socket.js";
 
 const bad: readonly (readonly [WebSocketOptions, RegExp])[] = [

@@ -1,0 +1,103 @@
+/**
+ * A WebSocket connection that is held up: more than its high-water mark waits for the operating system to take it. Until all of
+ * that is gone, what comes is queued here, and handed on piece by piece. A connection has one only for that time.
+ */
+
+import type { SharedMessage } from "../channels/transport.js";
+import type { Counts } from "../core/counts.js";
+import { OutboundPolicy, OutboundQueue } from "./outbound.js";
+import type { Debtor, OutboundBudget } from "./outbound-budget.js";
+
+/** A message, or one that many connections get. */
+export type Outgoing = string | Uint8Array | SharedMessage;
+
+/** The connection below, and what it may cost. */
+export interface Pipe {
+  readonly policy: OutboundPolicy;
+  readonly highWaterBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly counts: Counts;
+  readonly budget: OutboundBudget;
+  /** Bytes that were written and are still here. */
+  waitingBytes(): number;
+  /** Writes some; `false`: not before `goOn` is called again, as somebody will when these are gone. */
+  write(messages: readonly Outgoing[]): boolean;
+  /** Closes it with 1013 when this turn is over. */
+  closeTooSlow(): void;
+}
+
+export class HeldUp implements Debtor {
+  readonly #pipe: Pipe;
+  readonly #queue: OutboundQueue<Outgoing>;
+  #isGivenUp = false;
+  /** As the budget has it. What is written leaves in pieces, so this is looked at when something happens. */
+  bytes: number;
+
+  constructor(pipe: Pipe) {
+    this.#pipe = pipe;
+    this.#queue = new OutboundQueue(pipe.policy);
+    this.bytes = pipe.waitingBytes();
+    pipe.budget.enter(this);
+  }
+
+  /** Without room for what must arrive the client is closed. */
+  add(message: Outgoing, mayDrop: boolean): void {
+    if (this.#isGivenUp) return;
+    const { maxBufferedBytes, counts, policy } = this.#pipe;
+    const waiting = this.#pipe.waitingBytes();
+    // What was written can't be taken back: all of one turn, the first time. Who wants the newest shall not wait for its end.
+    const least = policy === OutboundPolicy.disconnect ? 0 : maxBufferedBytes / 2;
+    const room = Math.max(maxBufferedBytes - waiting, least);
+    const added = this.#queue.add(message, bytesOf(message), mayDrop, room);
+    const evicted = this.#queue.takeEvicted();
+    if (evicted > 0) counts.add("dropped.outbound.oldest", evicted);
+    if (added === "dropped") {
+      counts.add(policy === OutboundPolicy.dropNewest ? "dropped.outbound.newest" : "dropped.outbound.oldest");
+    }
+    if (added === "full") this.#giveUp("closed.outbound");
+    else this.#count(waiting + this.#queue.bytes);
+  }
+
+  /** There is room below. `true`: nothing waits any more. */
+  goOn(): boolean {
+    if (this.#isGivenUp) return false;
+    const { highWaterBytes } = this.#pipe;
+    if (this.#pipe.waitingBytes() > highWaterBytes) return false; // what was written last is still there
+    while (!this.#queue.isEmpty) {
+      if (this.#pipe.write(this.#queue.take(highWaterBytes))) continue;
+      this.#count(this.#pipe.waitingBytes() + this.#queue.bytes);
+      return false;
+    }
+    return true;
+  }
+
+  /** It is held up no more. Answers what waits still, of a connection that ends. */
+  over(): Outgoing[] {
+    this.#pipe.budget.leave(this);
+    return this.#queue.take(Number.POSITIVE_INFINITY);
+  }
+
+  overTotal(): void {
+    this.#giveUp("closed.outbound.total");
+  }
+
+  /** What waits, and what still comes, would only keep the close frame waiting. */
+  #giveUp(code: string): void {
+    this.#pipe.counts.add(code);
+    this.#isGivenUp = true;
+    this.over();
+    this.#pipe.closeTooSlow();
+  }
+
+  #count(bytes: number): void {
+    const change = bytes - this.bytes;
+    this.bytes = bytes;
+    this.#pipe.budget.charge(change);
+  }
+}
+
+/** In UTF-8, without the few bytes of a frame's head: those are in the place's. */
+function bytesOf(message: Outgoing): number {
+  const bare = typeof message === "string" || message instanceof Uint8Array ? message : message.message;
+  return typeof bare === "string" ? Buffer.byteLength(bare) : bare.length;
+}
