@@ -40,8 +40,8 @@ export class Join implements PortHandler, Subscriber {
   /** Frames of the client that came before the join was decided, if any did. */
   held: Encoded[] | null = null;
   state: "joining" | "joined" | "ended" = "joining";
-  /** The join it takes the place of; that one's `phx_close` follows our reply. */
-  readonly replaces: Join | null;
+  /** The join it takes the place of, until that one's `phx_close` has followed our reply. */
+  replaces: Join | null;
   /** How much may come for the channel; `null`: it has no limit of its own. */
   readonly limits: ChannelBuckets | null;
 
@@ -243,6 +243,7 @@ export class Join implements PortHandler, Subscriber {
     if (typeof reply === "string" || reply instanceof Uint8Array) this.#connection.transport.send(reply);
     else this.#connection.sendReply(this.joinRef, this.ref, this.topic, "error", reply);
     this.replaces?.replacedEnd();
+    this.replaces = null; // or a topic that is joined again and again kept all of its joins
   }
 
   /** Called by the join that took this one's place, when that is decided. */

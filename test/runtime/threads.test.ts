@@ -49,6 +49,16 @@ test("processes spread over the schedulers when the least loaded one is asked fo
   });
 });
 
+test("a scheduler's young generation stays small: what idle processes once needed does not stay behind", async () => {
+  await withThreads({}, async ({ run }) => {
+    await run(async () => {
+      spawn("memory", [self()], { scheduler: 1 });
+      const { maxYoungGenerationSizeMb } = (await receive()) as { maxYoungGenerationSizeMb: number };
+      assert.equal(maxYoungGenerationSizeMb, 12);
+    });
+  });
+});
+
 test("100,000 messages from one sender to one receiver on another thread arrive in order", async () => {
   await withThreads({}, async ({ run }) => {
     await run(async () => {

@@ -11,12 +11,23 @@ import type { ThreadData } from "./thread-protocol.js";
  */
 const STACK_MIB = 1;
 
+/**
+ * A scheduler's young generation: two halves of 4 MiB, and large objects. V8 would let it grow to 48 MiB and not give that back while
+ * a thread has something to do. Of two schedulers with 2,000 idle channels that was half of the memory; what a message costs is the
+ * same with 3, 6, 12 and 48 MiB (docs/performance.md).
+ */
+const YOUNG_MIB = 12;
+
 export function startWorker(data: ThreadData): Worker {
   return new Worker(new URL("../../../workers/scheduler.js", import.meta.url), {
     workerData: data,
     transferList: data.peers.flatMap(({ port }) => port ?? []),
     name: `joist scheduler ${data.slot}`,
-    resourceLimits: { maxOldGenerationSizeMb: hardLimitMib(data.maxHeapBytes), stackSizeMb: STACK_MIB },
+    resourceLimits: {
+      maxOldGenerationSizeMb: hardLimitMib(data.maxHeapBytes),
+      maxYoungGenerationSizeMb: YOUNG_MIB,
+      stackSizeMb: STACK_MIB,
+    },
     ...threadFlags(),
   });
 }

@@ -3,6 +3,7 @@
 import { pbkdf2Sync } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs";
+import { resourceLimits } from "node:worker_threads";
 import type { Pid } from "../../../src/core/pid.js";
 import {
   exit,
@@ -36,6 +37,11 @@ export const whoami = define("whoami", async (to: Pid) => {
     await receive();
     send(to, self());
   }
+});
+
+/** Tells what its thread may have of V8's memory. */
+export const memory = define("memory", async (to: Pid) => {
+  send(to, resourceLimits);
 });
 
 /** Counts numbers that come in order, up to `last`, then tells `to` the count of those out of order. */
