@@ -4,6 +4,12 @@ import type { LastSlice, Vitals } from "../watchdog/vitals.js";
 import type { HostMemory } from "./host.js";
 import type { ThreadData } from "./thread-protocol.js";
 
+/**
+ * What a scheduler thread exits with that can't write to its pipe to the main process: EX_IOERR of sysexits.h. By the pipe it can
+ * tell nobody, and its exit may be known before the end of the pipe is.
+ */
+export const BROKEN_PIPE_EXIT_CODE = 74;
+
 export interface BridgeStart {
   readonly tag: "start";
   readonly data: Omit<ThreadData, "vitals">;

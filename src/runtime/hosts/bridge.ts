@@ -9,7 +9,7 @@ import type { Worker } from "node:worker_threads";
 import { OPEN_BLACK_BOX } from "../watchdog/black-box.js";
 import { interrupt } from "../watchdog/interrupt.js";
 import { allocateVitals, readLastSlices, readVitals } from "../watchdog/vitals.js";
-import type { BridgeNews, BridgeOrder, BridgeStart } from "./bridge-protocol.js";
+import { BROKEN_PIPE_EXIT_CODE, type BridgeNews, type BridgeOrder, type BridgeStart } from "./bridge-protocol.js";
 import { startWorker } from "./start-worker.js";
 
 /** Signals a terminal or a service manager sends to all processes of a group. The main process decides what they mean. */
@@ -46,10 +46,16 @@ function startScheduler({ data, intervalMs }: BridgeStart): Worker {
   });
   worker.on("exit", (code) => {
     clearInterval(timer);
-    const reason = fault === "" ? `it exited with code ${code}` : fault;
+    const reason = fault === "" ? endOf(code) : fault;
     tell({ tag: "ended", reason, vitals: readVitals(vitals, data.thread) }, () => process.exit(code));
   });
   return worker;
+}
+
+function endOf(code: number): string {
+  return code === BROKEN_PIPE_EXIT_CODE
+    ? "its pipe to the main process is broken: it could not write to it"
+    : `it exited with code ${code}`;
 }
 
 async function interruptScheduler(worker: Worker, timeoutMs: number): Promise<void> {

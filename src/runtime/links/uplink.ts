@@ -10,6 +10,7 @@ import { readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { ErrorCode, RuntimeError } from "../../core/errors.js";
 import type { Pid } from "../../core/pid.js";
+import { BROKEN_PIPE_EXIT_CODE } from "../hosts/bridge-protocol.js";
 import type { News, Order, Peer } from "../hosts/thread-protocol.js";
 import { type Authority, applyWords, int32Bytes, type Mirror, type Table, wordsOf } from "../shared/mirror.js";
 import type { SharedBuffers } from "../shared/shared.js";
@@ -215,6 +216,6 @@ function writeAll(bytes: Buffer): void {
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(WRITE_FD, bytes, at);
   } catch {
-    process.exit(1);
+    process.exit(BROKEN_PIPE_EXIT_CODE);
   }
 }
