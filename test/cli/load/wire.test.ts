@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { serializerV2 } from "../../../src/channels/serializer-v2.js";
 import { frame, joinFrame, NO_REF, okRef, readBinary, readMessage } from "../../../src/cli/load/wire.js";
+import { allScenarios } from "../../channels/recordings.js";
 
 test("frames of the client are what the server reads", () => {
   const topic = 'a "b"';
@@ -47,6 +48,23 @@ test("the answers of this server and of Phoenix are read without parsing them", 
   for (const form of forms.slice(0, 2)) {
     assert.equal(okRef(Buffer.from(form("1", "17", 'a "b\\" c', "ok", { a: [{}] }))), 17);
   }
+});
+
+test("what a Phoenix server was recorded to send is read, and its answers that are ok without parsing them", () => {
+  const expected = allScenarios().flatMap(({ steps }) =>
+    steps.flatMap(({ expect = {} }) => Object.values(expect).flat()),
+  );
+  let oks = 0;
+  for (const { json } of expected) {
+    if (!Array.isArray(json) || !/^"\d+","\d+"$/.test(JSON.stringify(json.slice(0, 2)).slice(1, -1))) continue;
+    const [joinRef, ref, , event, { status = "" }] = json;
+    const isOk = event === "phx_reply" && status === "ok";
+    const text = JSON.stringify(json);
+    assert.equal(okRef(Buffer.from(text)), isOk ? Number(ref) : NO_REF, text);
+    assert.deepEqual(readMessage(text), { joinRef: Number(joinRef), ref: Number(ref), event, status });
+    if (isOk) oks += 1;
+  }
+  assert.ok(oks > 100, `only ${oks} answers were recorded`);
 });
 
 test("what is no answer has no ref, and what is not of the protocol is no message", () => {
