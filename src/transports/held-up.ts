@@ -11,13 +11,20 @@ import type { Debtor, OutboundBudget } from "./outbound-budget.js";
 /** A message, or one that many connections get. */
 export type Outgoing = string | Uint8Array | SharedMessage;
 
-/** The connection below, and what it may cost. */
-export interface Pipe {
+/** What its connections may cost, once for all of a mount. */
+export interface OutboundLimits {
   readonly policy: OutboundPolicy;
   readonly highWaterBytes: number;
   readonly maxBufferedBytes: number;
   readonly counts: Counts;
   readonly budget: OutboundBudget;
+}
+
+/** The connection below. */
+export interface Pipe {
+  readonly limits: OutboundLimits;
+  /** No less than that of the limits. */
+  readonly highWaterBytes: number;
   /** Bytes that were written and are still here. */
   waitingBytes(): number;
   /** Writes some; `false`: not before `goOn` is called again, as somebody will when these are gone. */
@@ -35,15 +42,15 @@ export class HeldUp implements Debtor {
 
   constructor(pipe: Pipe) {
     this.#pipe = pipe;
-    this.#queue = new OutboundQueue(pipe.policy);
+    this.#queue = new OutboundQueue(pipe.limits.policy);
     this.bytes = pipe.waitingBytes();
-    pipe.budget.enter(this);
+    pipe.limits.budget.enter(this);
   }
 
   /** Without room for what must arrive the client is closed. */
   add(message: Outgoing, mayDrop: boolean): void {
     if (this.#isGivenUp) return;
-    const { maxBufferedBytes, counts, policy } = this.#pipe;
+    const { maxBufferedBytes, counts, policy } = this.#pipe.limits;
     const waiting = this.#pipe.waitingBytes();
     // What was written can't be taken back: all of one turn, the first time. Who wants the newest shall not wait for its end.
     const least = policy === OutboundPolicy.disconnect ? 0 : maxBufferedBytes / 2;
@@ -73,7 +80,7 @@ export class HeldUp implements Debtor {
 
   /** It is held up no more. Answers what waits still, of a connection that ends. */
   over(): Outgoing[] {
-    this.#pipe.budget.leave(this);
+    this.#pipe.limits.budget.leave(this);
     return this.#queue.take(Number.POSITIVE_INFINITY);
   }
 
@@ -83,7 +90,7 @@ export class HeldUp implements Debtor {
 
   /** What waits, and what still comes, would only keep the close frame waiting. */
   #giveUp(code: string): void {
-    this.#pipe.counts.add(code);
+    this.#pipe.limits.counts.add(code);
     this.#isGivenUp = true;
     this.over();
     this.#pipe.closeTooSlow();
@@ -92,7 +99,7 @@ export class HeldUp implements Debtor {
   #count(bytes: number): void {
     const change = bytes - this.bytes;
     this.bytes = bytes;
-    this.#pipe.budget.charge(change);
+    this.#pipe.limits.budget.charge(change);
   }
 }
 
