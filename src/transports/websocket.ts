@@ -198,8 +198,9 @@ class WebSocketTransport implements Transport, Drainable {
     return this.#heldUp !== null;
   }
 
-  sendDroppable(message: string | Uint8Array): void {
-    this.#queue(message, true);
+  sendDroppable(message: string | Uint8Array, slot: string | null): void {
+    if (this.#heldUp === null || this.#closing) this.#queue(message, true);
+    else this.#heldUp.add(message, true, slot);
   }
 
   /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
