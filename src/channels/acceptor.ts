@@ -2,6 +2,7 @@
  * Lets clients of one socket in: runs the user's `connect` in a process on a scheduler, and opens a connection with what it
  * answered. On the I/O thread; it knows the socket by its manifest only.
  */
+import type { LimitCode } from "../core/limit-codes.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Topics } from "../pubsub/topics.js";
@@ -43,8 +44,12 @@ export class SocketAcceptor implements Acceptor {
 
   connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
-    if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
     const { manifest, transport, throttle } = this.#setup;
+    const hit = (code: LimitCode): void => throttle.hit(code, { transport, id: null, topic: null });
+    if (serializer === undefined) {
+      hit("refused.version");
+      return Promise.resolve({ tag: "refused", refusal: null });
+    }
     const { params, info } = request;
     const { filter } = manifest;
     const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
@@ -55,6 +60,8 @@ export class SocketAcceptor implements Acceptor {
         clearTimeout(timer);
         clearTimeout(retry);
         port.close("normal");
+        if (outcome.tag === "refused") hit("refused.connect");
+        if (outcome.tag === "failed") hit("refused.connect_failed");
         resolve(outcome);
       };
       const ask = (): void => {
@@ -74,7 +81,7 @@ export class SocketAcceptor implements Acceptor {
       );
       const timer = setTimeout(() => {
         if (asked !== null) port.exit(asked, "kill");
-        throttle.hit("refused.connect_timeout", { transport, id: null, topic: null });
+        hit("refused.connect_timeout");
         decide({ tag: "unavailable" });
       }, manifest.connectTimeoutMs);
       ask();

@@ -5,6 +5,7 @@
 
 import type { SharedMessage } from "../channels/transport.js";
 import type { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import { type Drops, OutboundPolicy, OutboundQueue } from "./outbound.js";
 import type { Debtor, OutboundBudget } from "./outbound-budget.js";
 
@@ -90,7 +91,7 @@ export class HeldUp implements Debtor {
   }
 
   /** What waits, and what still comes, would only keep the close frame waiting. */
-  #giveUp(code: string): void {
+  #giveUp(code: LimitCode): void {
     this.#pipe.limits.counts.add(code);
     this.#isGivenUp = true;
     this.over();
