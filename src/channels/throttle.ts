@@ -56,9 +56,9 @@ export class Throttle {
   }
 
   /** Counts something that a limit did, by its code, and tells of it. */
-  hit(code: LimitCode, subject: LimitSubject): void {
+  hit(code: LimitCode, { transport, id, topic }: LimitSubject): void {
     this.counts.add(code);
-    if (spans.limit.isWatched) spans.limit.run({ code, ...subject }, {}, () => {});
+    if (spans.limit.isWatched) spans.limit.run({ code, transport, id, topic }, {}, () => {});
   }
 
   #look(): number {
