@@ -79,6 +79,11 @@ export class ConnectionLimits implements Waiting, LimitSubject {
     this.#throttle.hit(code, { transport: this.transport, id: this.id, topic });
   }
 
+  /** The transport's own limits have struck: it counts them itself. */
+  tell(code: LimitCode, count: number): void {
+    this.#throttle.tell(code, this, count);
+  }
+
   /** Bytes were handed to a channel. */
   given(bytes: number): void {
     this.#unhandledBytes += bytes;

@@ -6,6 +6,7 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { toJson } from "../core/json.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { SmallMap } from "../core/small-map.js";
 import { Broadcast } from "../pubsub/broadcast.js";
@@ -156,6 +157,10 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   get channels(): readonly Pid[] {
     return this.#joins.values().map(({ pid }) => pid);
+  }
+
+  limited(code: LimitCode, count: number): void {
+    this.limits.tell(code, count);
   }
 
   closed(reason: ExitReason): void {

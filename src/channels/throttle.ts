@@ -56,9 +56,14 @@ export class Throttle {
   }
 
   /** Counts something that a limit did, by its code, and tells of it. */
-  hit(code: LimitCode, { transport, id, topic }: LimitSubject): void {
+  hit(code: LimitCode, subject: LimitSubject): void {
     this.counts.add(code);
-    if (spans.limit.isWatched) spans.limit.run({ code, transport, id, topic }, {}, () => {});
+    this.tell(code, subject, 1);
+  }
+
+  /** Tells of what was counted already: so often. */
+  tell(code: LimitCode, { transport, id, topic }: LimitSubject, count: number): void {
+    if (spans.limit.isWatched) spans.limit.run({ code, transport, id, topic }, { count }, () => {});
   }
 
   #look(): number {

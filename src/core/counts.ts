@@ -8,6 +8,13 @@ export class Counts {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + times);
   }
 
+  /** What has been counted since this was asked last. */
+  take(): readonly (readonly [LimitCode, number])[] {
+    const taken = [...this.#counts];
+    this.#counts.clear();
+    return taken;
+  }
+
   /** A copy, as plain data. */
   snapshot(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts);

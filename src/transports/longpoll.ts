@@ -85,7 +85,7 @@ export class LongPollMount implements SessionHost {
   readonly #options: Required<LongPollOptions>;
   readonly #afterTurn: (action: () => void) => void;
   readonly #tokens: SessionTokens;
-  readonly #hit: (code: LimitCode) => void;
+  readonly hit: (code: LimitCode) => void;
   readonly #sessions = new Map<string, LongPollSession>();
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
@@ -94,14 +94,14 @@ export class LongPollMount implements SessionHost {
   #unflushed: LongPollSession[] = [];
   #stopped = false;
 
-  /** @param hit - Told each time that a limit refuses something. */
+  /** @param hit - Told each time that a limit has struck. */
   constructor(
     options: LongPollOptions,
     afterTurn: (action: () => void) => void,
     hit: (code: LimitCode) => void = () => {},
     clock: Clock = monotonicClock,
   ) {
-    this.#hit = hit;
+    this.hit = hit;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
     this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
@@ -139,7 +139,7 @@ export class LongPollMount implements SessionHost {
         if (session === undefined) return answerStatus(response, PollStatus.gone);
         // The answer to its last POST is held back. Who sends another one all the same is not slowed down by that.
         if (session.isPaused) {
-          this.#hit("refused.post");
+          this.hit("refused.post");
           return this.#turnAway(response, 429);
         }
         void this.#post(session, request, response);
@@ -195,7 +195,7 @@ export class LongPollMount implements SessionHost {
     const { maxSessions } = this.#options;
     if (this.#stopped) return this.#turnAway(response);
     if (this.#sessions.size + this.#connecting.size >= maxSessions) {
-      this.#hit("refused.max_sessions");
+      this.hit("refused.max_sessions");
       return this.#turnAway(response);
     }
     const entered = enter();
