@@ -116,7 +116,7 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     const result = await (spans.connect.isWatched || level !== null ? this.#told(call, level) : this.#connect(call));
     if (result instanceof Failure) {
       const { reason } = result;
-      answer(["refused", reason === undefined || refusal === undefined ? null : await refusal(reason)]);
+      answer(["refused", self(), reason === undefined || refusal === undefined ? null : await refusal(reason)]);
     } else {
       accept(result);
     }
@@ -176,9 +176,9 @@ export function socket(options: SocketOptions): UserSocket {
 
 function accept(result: unknown): void {
   const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
-  if (result instanceof Ok && (typeof id === "string" || id === null)) return answer(["accepted", id, assigns]);
+  if (result instanceof Ok && (typeof id === "string" || id === null)) return answer(["accepted", self(), id, assigns]);
   // The client is refused, as in Phoenix; the crash that follows is for the eyes of who wrote it.
-  answer(["refused", null]);
+  answer(["refused", self(), null]);
   const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
   throw new RuntimeError(
     ErrorCode.badReturn,
