@@ -19,7 +19,7 @@ import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber } from "../pubsub/topics.js";
-import type { Port, PortHandler } from "../runtime/process.js";
+import { Deadline, type Port, type PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
@@ -34,7 +34,7 @@ export const MAX_HELD_BROADCASTS = 1000;
 /** Milliseconds a replaced channel that traps exits has to end before it is killed, as in Phoenix. */
 const REPLACED_KILL_MS = 5000;
 
-export class Join implements PortHandler, Subscriber {
+export class Join extends Deadline implements PortHandler, Subscriber {
   readonly topic: string;
   readonly joinRef: Json;
   readonly ref: Json;
@@ -52,8 +52,6 @@ export class Join implements PortHandler, Subscriber {
   #channel: Pid | null = null;
   #replaced = false;
   #broadcasts: SharedMessage[] | null = null;
-  /** While the join is not decided. */
-  #timer: NodeJS.Timeout | null = null;
   /** What the channel was given and has not handled, as far as it has told. */
   #unhandled = 0;
   #unhandledBytes = 0;
@@ -67,6 +65,7 @@ export class Join implements PortHandler, Subscriber {
     ref: Json,
     replaces: Join | null,
   ) {
+    super();
     this.#connection = connection;
     this.#route = route;
     this.topic = topic;
@@ -107,22 +106,16 @@ export class Join implements PortHandler, Subscriber {
     }
     this.#channel = spawned.pid;
     if (!spawned.isApart) this.#connection.beside = spawned.pid;
-    this.#timer = setTimeout(late, this.#connection.joinTimeoutMs, this);
+    this.#port.limit(this, this.#connection.joinTimeoutMs);
     return true;
   }
 
   /** `join` takes too long: nobody waits for it any more, and nothing of it may come after the refusal. */
-  late(): void {
+  override onTimeout(): void {
     if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
     this.#port.exit(this.#channel, "kill");
     this.#connection.limits.hit("refused.join_timeout", this.topic);
     this.#refuse({ reason: "join timeout" });
-  }
-
-  /** No longer waits for the join. A timer that is not needed is let go of: it is as large as all this. */
-  #stopTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
   }
 
   /** Passes a frame of the client on to the channel. */
@@ -150,7 +143,7 @@ export class Join implements PortHandler, Subscriber {
   /** Another join of this topic comes: this one's channel must go, and is heard no more. */
   replace(): void {
     this.#replaced = true;
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     const channel = this.#channel;
     if (channel === null) return;
@@ -163,7 +156,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The connection is gone; the channel, which watches this port, learns why. */
   closed(reason: ExitReason): void {
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     this.state = "ended";
     this.#port.close(reason);
@@ -230,7 +223,7 @@ export class Join implements PortHandler, Subscriber {
   #joined(reply: Encoded): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "joined";
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#answer(reply);
     for (const shared of this.#broadcasts ?? []) this.#connection.transport.sendShared(shared);
     this.#broadcasts = null;
@@ -241,7 +234,7 @@ export class Join implements PortHandler, Subscriber {
   #refuse(reply: Encoded | { readonly reason: string }): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "ended";
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     this.#answer(reply);
     this.#connection.left(this);
@@ -286,9 +279,4 @@ export class Join implements PortHandler, Subscriber {
     this.#connection.topics.remove(this.topic, this);
     this.#broadcasts = null;
   }
-}
-
-/** One function for the timers of all joins, which have them as its argument. */
-function late(join: Join): void {
-  join.late();
 }

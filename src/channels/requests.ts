@@ -53,9 +53,10 @@ export interface ConnectCall {
   readonly filter: FilterParameters;
 }
 
+/** The last thing that a process does that runs `connect`; it says whose answer this is. */
 export type ConnectAnswer =
-  | readonly ["accepted", id: string | null, assigns: Readonly<Record<string, unknown>>]
-  | readonly ["refused", refusal: Refusal | null];
+  | readonly ["accepted", from: Pid, id: string | null, assigns: Readonly<Record<string, unknown>>]
+  | readonly ["refused", from: Pid, refusal: Refusal | null];
 
 /** Tells a channel to drain. Phoenix's drainer sends its channels such a message, too. */
 export const DRAIN = "$phx_drain";

@@ -20,7 +20,7 @@ function connected() {
     const port = {
       ...{ pid, isOpen: true, label },
       spawn: () => ({ pid: `<0.1.${ports}>`, ref: ports, isApart: false }),
-      ...{ exit: () => {}, close: () => {}, sendData: () => {} },
+      ...{ exit: () => {}, close: () => {}, sendData: () => {}, limit: () => {}, unlimit: () => {} },
     };
     return port as unknown as Port; // all that is asked of it here
   };
