@@ -37,8 +37,8 @@ export type RouteMessage =
   | readonly ["handled", count: number, bytes: number]
   /** It was told to drain: its whole connection closes. */
   | readonly ["drain"]
-  /** A frame that only looked well from its head. */
-  | readonly ["malformed"];
+  /** A frame that only looked well from its head: the I/O thread looks for itself. */
+  | readonly ["malformed", frame: Encoded];
 
 /** Given to the process that runs a socket's `connect`. It answers with a {@link ConnectAnswer}. */
 export interface ConnectCall {

@@ -275,7 +275,7 @@ export class Runtime {
         const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
         const hosts = [...this.#threads.values()];
         const [next, verdicts] = judgeHosts(memory, hosts, leaving, this.options);
-        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()))]];
+        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()), this.scheduler.garbled)]];
       },
       condemn: (verdict) => this.#condemn(verdict),
     });
@@ -335,6 +335,7 @@ export class Runtime {
     this.scheduler.interest.clearSlot(slot);
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
+    this.scheduler.garbled.delete(number);
     this.scheduler.signals.threadDown(number, culprit);
     if (follow.tag === "stop") {
       this.notice(`stopping: ${follow.message}`);
