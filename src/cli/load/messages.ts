@@ -82,10 +82,14 @@ export class Messages {
     this.#ready.push(client);
   }
 
-  /** `problem` is what the server said, if that was not "ok". */
-  answer(client: Client, ref: number, problem: string | null): void {
+  /**
+   * `problem` is what the server said, if that was not "ok".
+   *
+   * @returns False if the client has no such message under way: another's, or it was too late and has failed.
+   */
+  answer(client: Client, ref: number, problem: string | null): boolean {
     const slot = this.#outstanding.take(client.index, ref);
-    if (slot === NONE) return; // too late: it has failed
+    if (slot === NONE) return false;
     if (this.measuring) this.answeredInWindow += 1;
     const counts = this.#outstanding.counts[slot] === 1;
     if (problem !== null) this.#fail(FailureKind.errorReply, problem, counts);
@@ -94,6 +98,7 @@ export class Messages {
       this.latency.record(performance.now() - (this.#outstanding.meantMs[slot] as number));
     }
     this.#next(client);
+    return true;
   }
 
   /** What waits for an answer from there gets none. `null`: from any channel. */

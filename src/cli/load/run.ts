@@ -1,6 +1,9 @@
 /**
  * One run of `joist load`: connects and joins, warms up, measures, waits for what is late.
  *
+ *     LoadRun ─┬─ Client, one a connection: joins, sends, reads        tells the run what it hears
+ *              └─ Messages: which are under way, who sends next        tells the run when nobody is left
+ *
  * It does not connect or join again: what is gone is counted, and the others carry on, by the clock with the whole rate.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,6 +15,7 @@ import type { LoadOptions } from "./options.js";
 import { type OwnLoad, OwnLoadMeter } from "./own-load.js";
 import { everySecond } from "./pace.js";
 import type { LoadResult } from "./result.js";
+import { markOf } from "./wire.js";
 
 /** How often what takes too long is looked for. */
 const SWEEP_MS = 50;
@@ -167,8 +171,8 @@ class LoadRun implements ClientHandler {
     if (this.#settled === this.#options.connections) this.#wake();
   }
 
-  answered(client: Client, ref: number, problem: string | null): void {
-    this.#messages.answer(client, ref, problem);
+  answered(client: Client, ref: number, problem: string | null): boolean {
+    return this.#messages.answer(client, ref, problem);
   }
 
   pushed(): void {
@@ -249,19 +253,11 @@ interface Measured {
   readonly generator: OwnLoad;
 }
 
-function setupOf({
-  url,
-  params,
-  topic,
-  joinParams,
-  payload,
-  headers,
-  channels,
-  event,
-  replyTimeoutMs,
-}: LoadOptions): ClientSetup {
+function setupOf(options: LoadOptions): ClientSetup {
+  const { url, params, topic, joinParams, payload, event, headers, channels, replyTimeoutMs, awaitsBroadcast } =
+    options;
   return {
-    ...{ headers, channels, event: JSON.stringify(event), replyTimeoutMs },
+    ...{ headers, channels, event: JSON.stringify(event), replyTimeoutMs, awaitsBroadcast },
     urlOf: (connection) => {
       const own = new URL(url);
       const values = JSON.parse(params.at(connection, 0)) as Record<string, string | number | boolean>; // the options say so
@@ -270,6 +266,8 @@ function setupOf({
     },
     topicOf: (connection, channel) => topic.at(connection, channel),
     joinParamsOf: (connection, channel) => joinParams.at(connection, channel),
-    payloadOf: (connection, channel) => payload.at(connection, channel),
+    payloadOf: payload.differsByMessage
+      ? (connection, channel, ref) => payload.at(connection, channel, markOf(ref))
+      : (connection, channel) => payload.at(connection, channel),
   };
 }

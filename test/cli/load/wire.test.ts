@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { serializerV2 } from "../../../src/channels/serializer-v2.js";
-import { frame, joinFrame, NO_REF, okRef, readBinary, readMessage } from "../../../src/cli/load/wire.js";
+import {
+  frame,
+  isBroadcast,
+  joinFrame,
+  markedRef,
+  markOf,
+  NO_REF,
+  okRef,
+  readBinary,
+  readMessage,
+} from "../../../src/cli/load/wire.js";
 import { allScenarios } from "../../channels/recordings.js";
 
 test("frames of the client are what the server reads", () => {
@@ -81,6 +91,19 @@ test("what is no answer has no ref, and what is not of the protocol is no messag
     assert.equal(okRef(Buffer.from(text)), NO_REF);
     assert.equal(readMessage(text), null);
   }
+});
+
+test("a message is known again by its mark, wherever it is", () => {
+  for (const text of [
+    `[null,null,"t","e",{"body":"${markOf(17)}"}]`,
+    `["1",null,"t","e",{"a":["<b>${markOf(17)}</b>"]}]`,
+  ]) {
+    assert.equal(markedRef(Buffer.from(text)), 17);
+    assert.equal(isBroadcast(Buffer.from(text)), text.startsWith("[null"));
+  }
+  assert.equal(markedRef(Buffer.from('[null,null,"t","e",{}]')), NO_REF);
+  assert.equal(isBroadcast(Buffer.from('[null,"heartbeat","phoenix","phx_reply",{}]')), false);
+  assert.equal(isBroadcast(Buffer.from("[null")), false);
 });
 
 test("binary answers, pushes and broadcasts are told apart", () => {
