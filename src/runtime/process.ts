@@ -311,6 +311,7 @@ export function peers(name: string, topic?: string): Pid[] {
 }
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export { Deadline } from "./deadlines.js";
 export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export { threadFlags } from "./hosts/thread-flags.js";
@@ -321,7 +322,7 @@ export { register, unregister, whereis } from "./naming.js";
 export { notSendable } from "./not-sendable.js";
 export type { Placement } from "./placing.js";
 export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
-export { Port, type Service } from "./port.js";
+export { Port, type Service, type Spawned } from "./port.js";
 export { receive, timeout } from "./receiving.js";
 export {
   findRegistry,

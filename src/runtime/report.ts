@@ -130,7 +130,7 @@ export interface ThreadReport {
     readonly label: string | null;
     /** Its definition's place in the application module's exports; `null` if it is not among them. */
     readonly definition: string | null;
-    /** Whether it was running. If not, something else may have been: code after an `await`, a timer. */
+    /** Whether it was running. If not, something else may have been, code after an `await`, a timer: see the `black_box`. */
     readonly isCertain: boolean;
   };
   /** Milliseconds its event loop had stood still. */

@@ -24,7 +24,7 @@ import type { Definitions } from "./definitions.js";
 import type { Batch, Link } from "./links/link.js";
 import type { Unsendable } from "./links/outbox.js";
 import { Router } from "./links/router.js";
-import { Op } from "./links/wire.js";
+import { isBatch, Op } from "./links/wire.js";
 import { LongMailboxes } from "./long-mailboxes.js";
 import { notSendable } from "./not-sendable.js";
 import { Data, ProcessRecord } from "./process-record.js";
@@ -60,6 +60,8 @@ export class Scheduler {
   /** The mailbox of all ports, which stays empty. */
   readonly noMail: Ring<unknown> = new Ring<unknown>();
   readonly router: Router = new Router();
+  /** Threads that have sent what is no batch. */
+  readonly garbled: Set<number> = new Set();
   readonly signals: Signals;
   readonly timers: Timers;
   readonly deadlines: Deadlines;
@@ -227,7 +229,8 @@ export class Scheduler {
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
     const receive = (batch: Batch): void => {
-      this.signals.receive(batch);
+      if (isBatch(batch)) this.signals.receive(batch);
+      else this.garbled.add(thread); // the watchdog looks at it: what that thread sends can't be trusted any more
       this.#turns.wake();
     };
     this.router.connect(thread, link, receive, (error) => {
