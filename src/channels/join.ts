@@ -23,6 +23,7 @@ import type { Port, PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
+import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
 import type { JoinRequest, RouteManifest } from "./requests.js";
 import { isEncoded, routeMessageIn } from "./route-message.js";
@@ -183,7 +184,7 @@ export class Join implements PortHandler, Subscriber {
     if (this.#replaced) return;
     if (!isEncoded(frame)) return this.#broken();
     const { transport, serializer } = this.#connection;
-    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame);
+    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame, null);
     else transport.send(frame);
   }
 
@@ -204,6 +205,8 @@ export class Join implements PortHandler, Subscriber {
         return this.#connection.drain();
       case "malformed":
         return this.#connection.isMalformed(this.topic, told[1]) ? this.#connection.malformed() : this.#broken();
+      case "push":
+        return this.#push(told[1], told[2], told[3]);
     }
   }
 
@@ -215,6 +218,14 @@ export class Join implements PortHandler, Subscriber {
     if (this.#channel !== null) this.#port.exit(this.#channel, "kill");
     if (this.state === "joining") this.#refuse({ reason: "join crashed" });
     else this.#end(ControlEvent.error, { reason: "channel_crash" });
+    this.#replaced = true; // and is heard no more
+  }
+
+  #push(frame: Encoded, event: string, latest: string): void {
+    if (this.#replaced) return;
+    const { transport } = this.#connection;
+    if (transport.isHeldUp) transport.sendDroppable(frame, slotOf(this.topic, event, latest));
+    else transport.send(frame);
   }
 
   // ---- from PubSub ----

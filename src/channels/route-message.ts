@@ -15,12 +15,14 @@ export function routeMessageIn(value: unknown): RouteMessage | null {
   return Array.isArray(value) && isRouteMessage(value) ? (value as unknown as RouteMessage) : null;
 }
 
-function isRouteMessage([tag, first, second]: readonly unknown[]): boolean {
+function isRouteMessage([tag, first, second, third]: readonly unknown[]): boolean {
   switch (tag) {
     case "joined":
     case "refused":
     case "malformed":
       return isEncoded(first);
+    case "push":
+      return isEncoded(first) && typeof second === "string" && typeof third === "string";
     case "handled":
       return isCount(first) && isCount(second);
     case "close":
