@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Seat, Watcher } from "./client.js";
+import { answer, takeOrder } from "./clients.js";
 import { Crowd, until } from "./crowd.js";
 
 export interface SiblingsOrder {
@@ -36,9 +37,7 @@ const SHUFFLES = 10;
 const MAX_TRIES = 3;
 const RECOVERY_LIMIT_MS = 30_000;
 
-const order = JSON.parse(process.argv[2] as string) as SiblingsOrder;
-process.on("disconnect", () => process.exit(1));
-process.send?.(await measure(order));
+answer(await measure(takeOrder()));
 
 async function measure(order: SiblingsOrder): Promise<SiblingsSeen> {
   const { port, connections, channels, echoesPerSecond, rounds, roundMs } = order;
