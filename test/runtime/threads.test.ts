@@ -49,6 +49,20 @@ test("processes spread over the schedulers when the least loaded one is asked fo
   });
 });
 
+test("what a port starts in one turn and is over soon shares a batch, until its thread is well ahead of the others", async () => {
+  await withThreads({}, async ({ runtime }) => {
+    const port = runtime.openPort({}, "test");
+    const threads = Array.from({ length: 40 }, () => {
+      const spawned = port.spawn("echo", [port.pid], "echo", "brief");
+      assert.ok(spawned !== undefined);
+      return threadOf(spawned.pid);
+    });
+    assert.equal(new Set(threads.slice(0, 8)).size, 1);
+    for (const thread of new Set(threads)) assert.ok(threads.filter((other) => other === thread).length >= 5);
+    assert.equal(new Set(threads).size, 2);
+  });
+});
+
 test("a scheduler's young generation stays small: what idle processes once needed does not stay behind", async () => {
   await withThreads({}, async ({ run }) => {
     await run(async () => {
