@@ -135,8 +135,9 @@ export const Tree = supervisor({ children: [Parser.child(0, { name: "parser" })]
 
 const deedsOfClients = {
   where: () => reply("ok", { pid: self(), osProcess: process.pid }),
-  raise: (signal: unknown) => raise(signal as NodeJS.Signals),
-  parse: async (text: unknown) => reply("ok", { parsed: await Parser.call("parser", "parse", text as string) }),
+  raise: (payload: unknown) => raise((payload as { signal: NodeJS.Signals }).signal),
+  parse: async (text: unknown) =>
+    reply("ok", { parsed: await Parser.call("parser", "parse", (text as { text: string }).text) }),
   /** Tells all channels of a topic, from wherever this one is. */
   shout: (to: unknown) => {
     broadcast((to as { topic: string }).topic, "shout", to);
