@@ -25,6 +25,7 @@ import type { Batch, Link } from "./links/link.js";
 import type { Unsendable } from "./links/outbox.js";
 import { Router } from "./links/router.js";
 import { isBatch, Op } from "./links/wire.js";
+import { LongMailboxes } from "./long-mailboxes.js";
 import { notSendable } from "./not-sendable.js";
 import { Data, ProcessRecord } from "./process-record.js";
 import type { ReportBody } from "./report.js";
@@ -65,6 +66,7 @@ export class Scheduler {
   readonly timers: Timers;
   readonly deadlines: Deadlines;
   readonly reports: Reports;
+  readonly longMailboxes: LongMailboxes;
   readonly vitals: VitalSigns;
 
   readonly #budgets: Budgets;
@@ -84,6 +86,7 @@ export class Scheduler {
     this.refs = new RefSource(setup.thread);
     this.#budgets = setup.budgets;
     this.reports = new Reports(setup.report, setup.reporting ?? DEFAULT_REPORTING, setup.clock, setup.slot);
+    this.longMailboxes = new LongMailboxes(setup.budgets.longMailbox, this.reports);
     const vitals = new VitalSigns(setup.vitals);
     this.vitals = vitals;
     this.#turns = new Turns({
@@ -167,7 +170,9 @@ export class Scheduler {
   deliver(record: ProcessRecord, message: unknown): void {
     if (record.port === null) {
       record.mailbox.push(message);
-      if (record.mailbox.size > record.maxMailbox) return this.#finish(record, "mailbox_full");
+      if (record.mailbox.size > record.mailboxMark && this.longMailboxes.isFull(record)) {
+        return this.#finish(record, "mailbox_full");
+      }
       if (!record.queued && (!record.busy || record.waiter !== null)) this.enqueue(record);
       return;
     }
@@ -243,6 +248,7 @@ export class Scheduler {
   #finishTurn(): boolean {
     this.#turnEnd.run(this.report);
     this.deadlines.settle();
+    this.longMailboxes.settle();
     this.router.flush(this.#refused);
     return this.router.isDirty;
   }
