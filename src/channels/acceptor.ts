@@ -93,7 +93,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
   #ask(waiting: Waiting): void {
     if (!this.#waiting.has(waiting)) return;
     // Plain data: what the user's connect gets is a copy on another thread.
-    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, [waiting.call], "connect");
+    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, [waiting.call], "connect", "brief");
     waiting.process = spawned ?? null;
     if (spawned === undefined) setTimeout(() => this.#ask(waiting), RETRY_MS);
     else this.#asked.set(spawned.pid, waiting);

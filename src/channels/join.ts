@@ -203,13 +203,6 @@ export class Join extends Deadline implements PortHandler, Subscriber {
     }
   }
 
-  #push(frame: Encoded, event: string, latest: string): void {
-    if (this.#replaced) return;
-    const { transport } = this.#connection;
-    if (transport.isHeldUp) transport.sendDroppable(frame, slotOf(this.topic, event, latest));
-    else transport.send(frame);
-  }
-
   /**
    * What the channel says makes no sense: its thread is coming apart, as code there has taken away `Array` or the like. That
    * must cost the connection nothing. The channel may not be able to hear that it has to go.
@@ -218,6 +211,14 @@ export class Join extends Deadline implements PortHandler, Subscriber {
     if (this.#channel !== null) this.#port.exit(this.#channel, "kill");
     if (this.state === "joining") this.#refuse({ reason: "join crashed" });
     else this.#end(ControlEvent.error, { reason: "channel_crash" });
+    this.#replaced = true; // and is heard no more
+  }
+
+  #push(frame: Encoded, event: string, latest: string): void {
+    if (this.#replaced) return;
+    const { transport } = this.#connection;
+    if (transport.isHeldUp) transport.sendDroppable(frame, slotOf(this.topic, event, latest));
+    else transport.send(frame);
   }
 
   // ---- from PubSub ----

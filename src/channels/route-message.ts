@@ -21,10 +21,10 @@ function isRouteMessage([tag, first, second, third]: readonly unknown[]): boolea
     case "refused":
     case "malformed":
       return isEncoded(first);
-    case "handled":
-      return isCount(first) && isCount(second);
     case "push":
       return isEncoded(first) && typeof second === "string" && typeof third === "string";
+    case "handled":
+      return isCount(first) && isCount(second);
     case "close":
     case "drain":
       return true;

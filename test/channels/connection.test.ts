@@ -123,7 +123,7 @@ test("a frame that a channel can't read and the I/O thread can costs that channe
 test("whatever a channel's thread sends, its connection stays open, and its channel ends with one phx_error at most", () => {
   const bytes = new Uint8Array([0, 255, 7]);
   const nothing = [null, undefined, 7, Number.NaN, true, {}, [], [[]], { tag: "no" }, Symbol.iterator, () => {}, bytes];
-  const tags = ["joined", "refused", "handled", "close", "malformed", "", "drained", null];
+  const tags = ["joined", "refused", "push", "handled", "close", "malformed", "", "drained", null];
   const values = [...nothing, "", "[", '["1"]', -1, 1e308, Number.POSITIVE_INFINITY];
   for (const isJoined of [true, false]) {
     for (const tag of tags) {

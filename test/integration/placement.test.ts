@@ -82,7 +82,7 @@ test("the end of their thread is theirs alone: one phx_error each, and a fresh s
 });
 
 test("a join of a definition whose own thread dies too often is answered with join crashed, later it is let in", async (t) => {
-  const limits = { maxThreadRestarts: 0, dedicatedRetryMs: 500 };
+  const limits = { maxThreadRestarts: 0, dedicatedRetryMs: 2000 };
   await withApart(async (app) => {
     const client = await RawClient.connect(app.port);
     t.after(() => client.drop());
@@ -116,7 +116,8 @@ test("a client that is fatal at each of its joins costs others three threads, th
       await until(() => app.quarantined.length > 0);
       assert.deepEqual(app.quarantined, ["TrapChannel"]);
       assert.equal(threadsDown(reports), 3);
-      // Those that the third death has cost their thread come back.
+      // Those that the third death has cost their thread are told so, and come back.
+      await Promise.all(others.map(({ client }) => client.settle()));
       await until(() => others.every(({ channel }) => channel.state === "joined"));
       const before = await Promise.all(others.map(whereIs));
       const errors = others.map((channel) => channel.frames("phx_error").length);

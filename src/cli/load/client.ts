@@ -2,7 +2,18 @@
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { ControlEvent } from "../../channels/protocol.js";
-import { frame, HEARTBEAT_FRAME, joinFrame, NO_REF, okRef, readBinary, readMessage, type Said } from "./wire.js";
+import {
+  frame,
+  HEARTBEAT_FRAME,
+  isBroadcast,
+  joinFrame,
+  markedRef,
+  NO_REF,
+  okRef,
+  readBinary,
+  readMessage,
+  type Said,
+} from "./wire.js";
 
 /** What all clients of a run have in common. */
 export interface ClientSetup {
@@ -11,11 +22,13 @@ export interface ClientSetup {
   /** JSON. */
   readonly event: string;
   readonly replyTimeoutMs: number;
+  /** The answer is a broadcast with the mark of the message, rather than a reply. */
+  readonly awaitsBroadcast: boolean;
   readonly urlOf: (connection: number) => URL;
   /** JSON. */
   readonly topicOf: (connection: number, channel: number) => string;
   readonly joinParamsOf: (connection: number, channel: number) => string;
-  readonly payloadOf: (connection: number, channel: number) => string;
+  readonly payloadOf: (connection: number, channel: number, ref: number) => string;
 }
 
 /** Whom it tells. `example` is what the server said, or the error. */
@@ -26,8 +39,8 @@ export interface ClientHandler {
   notJoined(client: Client, timedOut: boolean, example: string): void;
   /** It has done with connecting and joining, whatever came of it. */
   settled(client: Client): void;
-  /** `said` is `null` if all is well. */
-  answered(client: Client, ref: number, problem: string | null): void;
+  /** `problem` is what the server said, if that was not "ok". @returns Whether it was an answer to a message of this client. */
+  answered(client: Client, ref: number, problem: string | null): boolean;
   /** A push or a broadcast. */
   pushed(): void;
   /** The server sent what is not of the protocol. */
@@ -113,7 +126,7 @@ export class Client {
   push(channel: number, ref: number): void {
     const { topicOf, payloadOf, event } = this.#setup;
     const topic = topicOf(this.index, channel);
-    this.#send(frame(channel + 1, ref, topic, event, payloadOf(this.index, channel)), this.#written);
+    this.#send(frame(channel + 1, ref, topic, event, payloadOf(this.index, channel, ref)), this.#written);
   }
 
   beat(): void {
@@ -141,7 +154,8 @@ export class Client {
   }
 
   #send(text: string, written?: () => void): void {
-    // What is sent in one go, as the answers to the messages of one chunk are, leaves in one write.
+    // What is sent in one go, as the messages after the answers of one chunk are, leaves in one write: with 16 in flight a
+    // message and its answer cost the generator 4 µs, against 9.5 with a write for each.
     if (!this.#corked && this.#socket !== null) {
       this.#corked = true;
       this.#socket.cork();
@@ -171,7 +185,12 @@ export class Client {
   #take(data: Buffer, isBinary: boolean): void {
     if (this.#state === "gone") return;
     const ref = isBinary ? NO_REF : okRef(data);
-    if (ref > this.#setup.channels) return this.#handler.answered(this, ref, null);
+    const { channels, awaitsBroadcast } = this.#setup;
+    if (ref > channels) {
+      if (!awaitsBroadcast) this.#handler.answered(this, ref, null);
+      return;
+    }
+    if (!isBinary && isBroadcast(data)) return this.#pushed(data);
     const said = isBinary ? readBinary(data) : readMessage(data.toString());
     if (said === null) this.#handler.unreadable(shortened(data));
     else this.#hear(said, data);
@@ -179,9 +198,13 @@ export class Client {
 
   #hear({ ref, joinRef, event, status }: Said, data: Buffer): void {
     if (event === ControlEvent.error || event === ControlEvent.close) return this.#ended(joinRef - 1, data);
-    if (event !== ControlEvent.reply) return this.#handler.pushed();
-    const { channels } = this.#setup;
-    if (ref > channels) return this.#handler.answered(this, ref, status === "ok" ? null : shortened(data));
+    if (event !== ControlEvent.reply) return this.#pushed(data);
+    const { channels, awaitsBroadcast } = this.#setup;
+    if (ref > channels) {
+      if (status !== "ok") this.#handler.answered(this, ref, shortened(data));
+      else if (!awaitsBroadcast) this.#handler.answered(this, ref, null);
+      return;
+    }
     // Of the heartbeat, or of a join that took too long.
     if (this.#state !== "joining" || ref !== this.#joining + 1) return;
     if (status === "ok") {
@@ -189,6 +212,12 @@ export class Client {
       this.#handler.joined(this, this.#joinSentMs);
     } else this.#handler.notJoined(this, false, shortened(data));
     if (this.isOpen) this.#joinNext();
+  }
+
+  /** A broadcast or a push: one of somebody else, or what came of a message of ours. */
+  #pushed(data: Buffer): void {
+    const isAnswer = this.#setup.awaitsBroadcast && this.#handler.answered(this, markedRef(data), null);
+    if (!isAnswer) this.#handler.pushed();
   }
 
   /** The server ended a channel. One that is being joined has crashed there, and gets no other answer. */

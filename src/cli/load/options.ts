@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly params: Template;
   readonly payload: Template;
   readonly event: string;
+  /** The answer is what is broadcast, with the mark of the message (`%i`) in it, rather than a reply. */
+  readonly awaitsBroadcast: boolean;
   /** Messages a second of all connections together; 0: a closed loop. */
   readonly rate: number;
   /** Closed loop: messages of each connection that wait for their answers. */
@@ -74,7 +76,9 @@ Who connects
   --join-params JSON   payload of the join (default {})
 
 What they send
-  --event NAME         the event, one that the channel replies to (default ping)
+  --event NAME         the event (default ping)
+  --answer KIND        what it is answered with: "reply", or "broadcast" for a channel that does not reply but broadcasts what
+                       it got, also to the sender; then --payload has %i in it, by which a message is known again (default reply)
   --payload JSON       its payload (default {})
   --payload-bytes N    a payload of so many bytes instead, 2 to 16,777,216
   --rate N             messages a second of all connections together, 1 to 1,000,000 (default 1,000): sent by the clock, whether
@@ -93,7 +97,8 @@ What comes of it
   --help               this text
 
 In --topic, --params, --join-params and --payload, %n becomes the number of the connection and %c that of the channel on its
-connection, both from 0: --connections 100 --channels 3 --topic "room:%n-%c" joins room:0-0 to room:99-2.
+connection, both from 0: --connections 100 --channels 3 --topic "room:%n-%c" joins room:0-0 to room:99-2. In --payload, %i becomes a word of
+each message's own.
 
 Exit code: 0 if nothing failed, 1 if anything did, 2 for wrong options.`;
 
@@ -121,6 +126,7 @@ interface Values {
   readonly topic?: string;
   readonly "join-params"?: string;
   readonly event?: string;
+  readonly answer?: string;
   readonly payload?: string;
   readonly "payload-bytes"?: string;
   readonly rate?: string;
@@ -142,7 +148,7 @@ function parse(args: readonly string[]): { readonly values: Values; readonly pos
       allowPositionals: true,
       options: {
         ...{ connections: value, "connect-rate": value, params: value, header: { ...value, multiple: true } },
-        ...{ channels: value, topic: value, "join-params": value, event: value, payload: value },
+        ...{ channels: value, topic: value, "join-params": value, event: value, answer: value, payload: value },
         ...{ "payload-bytes": value, rate: value, "in-flight": value, "reply-timeout": value },
         ...{ warmup: value, duration: value, json: value, quiet: flag, help: flag },
       },
@@ -179,6 +185,10 @@ function resolveLoadOptions(values: Values, positionals: readonly string[]): Loa
     values["payload-bytes"] === undefined
       ? json("payload", values.payload ?? "{}")
       : new Template(payloadOf(number("payload-bytes", 0), 0));
+  const awaitsBroadcast = oneOf("answer", values.answer, ["reply", "broadcast"]) === "broadcast";
+  if (awaitsBroadcast && !payload.differsByMessage) {
+    throw new Wrong('--answer broadcast needs a --payload with %i in it, such as {"body":"%i"}');
+  }
   const inFlight = number("in-flight", 0);
   const most = maxOutstandingOf(payload);
   if (connections * inFlight > most) {
@@ -187,7 +197,7 @@ function resolveLoadOptions(values: Values, positionals: readonly string[]): Loa
     );
   }
   return {
-    ...{ url: toUrl(url), connections, channels, topic, payload, inFlight, maxOutstanding: most },
+    ...{ url: toUrl(url), connections, channels, topic, payload, awaitsBroadcast, inFlight, maxOutstanding: most },
     params: plainObject(json("params", values.params ?? "{}")),
     joinParams: json("join-params", values["join-params"] ?? "{}"),
     event: named("event", values.event ?? "ping"),
@@ -214,6 +224,13 @@ function toNumber(name: NumberName, text: string | undefined, fallback: number):
   const value = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new Wrong(`--${name} takes ${whole ? "a whole number" : "a number"} from ${min} to ${max}, not "${text}"`);
+}
+
+/** The first is the default. */
+function oneOf(name: string, text: string | undefined, allowed: readonly [string, ...string[]]): string {
+  if (text === undefined) return allowed[0];
+  if (allowed.includes(text)) return text;
+  throw new Wrong(`--${name} takes ${allowed.map((one) => `"${one}"`).join(" or ")}, not "${text}"`);
 }
 
 function named(name: string, text: string): string {

@@ -1,20 +1,21 @@
 /**
  * One run of `joist load`: connects and joins, warms up, measures, waits for what is late.
  *
- *     connect rate ─► clients ─► joined ─┬─ by the clock: the next client in turn sends     (open loop)
- *                                        └─ an answer: its client sends the next one        (closed loop)
+ *     LoadRun ─┬─ Client, one a connection: joins, sends, reads        tells the run what it hears
+ *              └─ Messages: which are under way, who sends next        tells the run when nobody is left
  *
  * It does not connect or join again: what is gone is counted, and the others carry on, by the clock with the whole rate.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ClientHandler, type ClientSetup } from "./client.js";
-import { FailureKind, Failures } from "./failures.js";
+import { FailureKind } from "./failures.js";
 import { Latency } from "./latency.js";
+import { Messages } from "./messages.js";
 import type { LoadOptions } from "./options.js";
-import { NONE, Outstanding } from "./outstanding.js";
-import { OwnLoadMeter } from "./own-load.js";
+import { type OwnLoad, OwnLoadMeter } from "./own-load.js";
 import { everySecond } from "./pace.js";
 import type { LoadResult } from "./result.js";
+import { markOf } from "./wire.js";
 
 /** How often what takes too long is looked for. */
 const SWEEP_MS = 50;
@@ -41,31 +42,14 @@ class LoadRun implements ClientHandler {
   readonly #progress: (line: string) => void;
   readonly #setup: ClientSetup;
   readonly #clients: Client[] = [];
-  /** Clients with a channel, which take turns, and where each of them is in that list. */
-  readonly #ready: Client[] = [];
-  readonly #places = new Map<Client, number>();
-  readonly #outstanding: Outstanding;
-  /** Messages that wait for the network, also those whose answers are waited for no longer. */
-  #unwritten = 0;
-  readonly #failures = new Failures();
-  readonly #warmUpFailures = new Failures();
+  readonly #messages: Messages;
   readonly #connectLatency = new Latency();
   readonly #joinLatency = new Latency();
-  readonly #latency = new Latency();
   #opened = 0;
   #joined = 0;
   #settled = 0;
-  #sent = 0;
-  #answered = 0;
-  #answeredInWindow = 0;
   #pushed = 0;
-  #turn = 0;
-  /** Of the clock, in the measurement. */
-  #ticks = 0;
-  #sending = false;
-  #measuring = false;
-  #over = false;
-  /** Ends the phase that is waited for: {@link #pass}. */
+  /** Ends what is waited for: that all have joined, or a phase of the load. */
   #wake: () => void = () => {};
 
   constructor(options: LoadOptions, { signal, progress = () => {} }: LoadHooks) {
@@ -73,76 +57,42 @@ class LoadRun implements ClientHandler {
     this.#signal = signal;
     this.#progress = progress;
     this.#setup = setupOf(options);
-    const { connections, channels, rate, inFlight, replyTimeoutMs, maxOutstanding } = options;
-    // By the clock, what is sent within the time limit may be under way, and a second's worth for what is sent late.
-    const wanted = inFlight > 0 ? connections * inFlight : Math.ceil(rate * (1 + replyTimeoutMs / 1000));
-    this.#outstanding = new Outstanding(Math.min(wanted, maxOutstanding), connections, channels + 1);
+    this.#messages = new Messages(options, () => this.#wake());
   }
 
   async run(): Promise<LoadResult> {
-    const { warmUpMs, durationMs, rate } = this.#options;
-    const sweeping = setInterval(() => this.#sweep(), SWEEP_MS);
+    const { connections, channels, url } = this.#options;
     let beat = 0;
-    const beating = setInterval(() => this.#beat(beat++ % HEARTBEAT_S), 1000);
-    const telling = setInterval(() => this.#tell(), PROGRESS_MS);
+    const timers = [
+      setInterval(() => this.#sweep(), SWEEP_MS),
+      setInterval(() => this.#beat(beat++ % HEARTBEAT_S), 1000),
+      setInterval(() => this.#tell(), PROGRESS_MS),
+    ];
     const wake = (): void => this.#wake();
     this.#signal?.addEventListener("abort", wake);
-    const { connections, channels, url } = this.#options;
-    const startMs = performance.now();
     this.#progress(`connecting ${connections} to ${url.origin}${url.pathname}`);
+    const startMs = performance.now();
     await this.#connect();
-    const connectSeconds = (performance.now() - startMs) / 1000;
+    const seconds = (performance.now() - startMs) / 1000;
     this.#progress(`${this.#opened} connected, ${this.#joined} channels joined`);
-    let clock = warmUpMs > 0 ? this.#begin() : undefined;
-    await this.#pass(warmUpMs);
-    const meter = new OwnLoadMeter();
-    const before = this.#bytes();
-    const windowMs = performance.now();
-    this.#measuring = true;
-    // Without a warm-up: what is sent first is measured, too.
-    if (!this.#sending) clock = this.#begin();
-    await this.#pass(durationMs);
-    this.#measuring = false;
-    this.#sending = false;
-    clearInterval(clock);
-    const seconds = (performance.now() - windowMs) / 1000;
-    const after = this.#bytes();
-    const generator = meter.read(rate * seconds, this.#ticks);
-    const openAtEnd = this.#clients.filter((client) => client.isOpen).length;
-    const ended = this.#signal?.aborted
-      ? "interrupted"
-      : this.#ready.length > 0
-        ? "in time"
-        : "nothing left to send to";
+    const measured = await this.#load();
     // The sweep takes those that are not answered in time, so this ends.
-    while (this.#outstanding.size > 0) await delay(SWEEP_MS / 5);
-    this.#over = true;
-    for (const timer of [sweeping, beating, telling]) clearInterval(timer);
+    while (this.#messages.underWay > 0) await delay(SWEEP_MS / 5);
+    for (const timer of timers) clearInterval(timer);
     this.#signal?.removeEventListener("abort", wake);
     this.#end();
-    const [sent, answered] = [this.#sent, this.#answered];
-    const perSecond = (count: number): number => (seconds > 0 ? count / seconds : 0);
+    const { openAtEnd, ended, bytes, generator } = measured;
+    const connectMs = this.#connectLatency.percentiles();
+    const joinMs = this.#joinLatency.percentiles();
     return {
       ...{ url: url.href, ended },
-      connections: {
-        ...{ wanted: connections, opened: this.#opened, openAtEnd, seconds: connectSeconds },
-        connectMs: this.#connectLatency.percentiles(),
-      },
-      channels: { wanted: connections * channels, joined: this.#joined, joinMs: this.#joinLatency.percentiles() },
-      messages: {
-        ...{ sent, answered, failed: sent - answered, unsent: this.#failures.count(FailureKind.unsent) },
-        ...{ pushed: this.#pushed, seconds, sentPerSecond: perSecond(sent) },
-        answeredPerSecond: perSecond(this.#answeredInWindow),
-      },
-      latencyMs: this.#latency.percentiles(),
-      bytes: { in: after.in - before.in, out: after.out - before.out },
-      failures: this.#failures.list(),
-      ...{ warmUpFailures: this.#warmUpFailures.list(), generator },
+      connections: { wanted: connections, opened: this.#opened, openAtEnd, seconds, connectMs },
+      channels: { wanted: connections * channels, joined: this.#joined, joinMs },
+      messages: this.#sums(measured.seconds),
+      latencyMs: this.#messages.latency.percentiles(),
+      ...{ bytes, failures: this.#messages.failures.list() },
+      ...{ warmUpFailures: this.#messages.warmUpFailures.list(), generator },
     };
-  }
-
-  get #isOver(): boolean {
-    return this.#signal?.aborted === true || this.#ready.length === 0;
   }
 
   /** Opens the connections by the clock. Resolves when each has joined or failed. */
@@ -160,9 +110,32 @@ class LoadRun implements ClientHandler {
     clearInterval(clock);
   }
 
-  /** That long, or until it is interrupted or no channel is left. */
+  /** Warms up and measures. */
+  async #load(): Promise<Measured> {
+    const { warmUpMs, durationMs, rate } = this.#options;
+    const messages = this.#messages;
+    if (warmUpMs > 0) await this.#pass(warmUpMs);
+    const meter = new OwnLoadMeter();
+    const before = this.#bytes();
+    const startMs = performance.now();
+    messages.measuring = true;
+    await this.#pass(durationMs);
+    messages.measuring = false;
+    messages.end();
+    const seconds = (performance.now() - startMs) / 1000;
+    const after = this.#bytes();
+    return {
+      ...{ seconds, bytes: { in: after.in - before.in, out: after.out - before.out } },
+      openAtEnd: this.#clients.filter((client) => client.isOpen).length,
+      ended: this.#signal?.aborted ? "interrupted" : messages.hasSenders ? "in time" : "nothing left to send to",
+      generator: meter.read(rate * seconds, messages.ticks),
+    };
+  }
+
+  /** Sends for that long, or until it is interrupted or no channel is left. */
   async #pass(ms: number): Promise<void> {
-    if (this.#isOver || ms === 0) return;
+    if (this.#signal?.aborted || !this.#messages.hasSenders) return;
+    if (!this.#messages.isSending) this.#messages.begin();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
@@ -170,50 +143,6 @@ class LoadRun implements ClientHandler {
         resolve();
       };
     });
-  }
-
-  /** Sends the first messages, or starts the clock. */
-  #begin(): NodeJS.Timeout | undefined {
-    const { rate } = this.#options;
-    this.#sending = true;
-    if (this.#isOver) return undefined;
-    if (rate > 0) return everySecond(rate, (meantMs) => this.#byTheClock(meantMs));
-    this.#fill();
-    return undefined;
-  }
-
-  #byTheClock(meantMs: number): void {
-    const { length } = this.#ready;
-    if (length === 0) return;
-    if (this.#measuring) this.#ticks += 1;
-    this.#turn = (this.#turn + 1) % length;
-    this.#send(this.#ready[this.#turn] as Client, meantMs);
-  }
-
-  #fill(): void {
-    for (const client of this.#ready) {
-      for (let i = 0; i < this.#options.inFlight; i++) this.#send(client, performance.now());
-    }
-  }
-
-  #send(client: Client, meantMs: number): void {
-    if (this.#outstanding.isFull || this.#unwritten >= this.#options.maxOutstanding) {
-      return this.#fail(FailureKind.unsent, `${this.#outstanding.size} were under way`, this.#measuring);
-    }
-    const channel = client.nextChannel();
-    const ref = this.#outstanding.add(client.index, channel, meantMs, performance.now(), this.#measuring);
-    if (this.#measuring) this.#sent += 1;
-    this.#unwritten += 1;
-    client.push(channel, ref);
-  }
-
-  /** Closed loop: the next one, after one that is no longer under way. */
-  #next(client: Client): void {
-    if (this.#sending && this.#options.rate === 0 && client.canSend) this.#send(client, performance.now());
-  }
-
-  #fail(kind: FailureKind, example: string, counts: boolean): void {
-    (counts ? this.#failures : this.#warmUpFailures).add(kind, example);
   }
 
   // What the clients tell.
@@ -224,19 +153,17 @@ class LoadRun implements ClientHandler {
   }
 
   notConnected(_: Client, example: string): void {
-    if (!this.#over) this.#failures.add(FailureKind.notConnected, example);
+    this.#messages.failures.add(FailureKind.notConnected, example);
   }
 
   joined(client: Client, sentMs: number): void {
     this.#joined += 1;
     this.#joinLatency.record(performance.now() - sentMs);
-    if (this.#places.has(client)) return;
-    this.#places.set(client, this.#ready.length);
-    this.#ready.push(client);
+    this.#messages.join(client);
   }
 
   notJoined(_: Client, timedOut: boolean, example: string): void {
-    this.#failures.add(timedOut ? FailureKind.joinTimeout : FailureKind.joinRefused, example);
+    this.#messages.failures.add(timedOut ? FailureKind.joinTimeout : FailureKind.joinRefused, example);
   }
 
   settled(): void {
@@ -244,86 +171,37 @@ class LoadRun implements ClientHandler {
     if (this.#settled === this.#options.connections) this.#wake();
   }
 
-  answered(client: Client, ref: number, problem: string | null): void {
-    const slot = this.#outstanding.take(client.index, ref);
-    if (slot === NONE) return; // too late: it has failed
-    if (this.#measuring) this.#answeredInWindow += 1;
-    const counts = this.#outstanding.counts[slot] === 1;
-    if (problem !== null) this.#fail(FailureKind.errorReply, problem, counts);
-    else if (counts) {
-      this.#answered += 1;
-      this.#latency.record(performance.now() - (this.#outstanding.meantMs[slot] as number));
-    }
-    this.#next(client);
+  answered(client: Client, ref: number, problem: string | null): boolean {
+    return this.#messages.answer(client, ref, problem);
   }
 
   pushed(): void {
-    if (this.#measuring) this.#pushed += 1;
+    if (this.#messages.measuring) this.#pushed += 1;
   }
 
   unreadable(example: string): void {
-    this.#failures.add(FailureKind.unreadable, example);
+    this.#messages.failures.add(FailureKind.unreadable, example);
   }
 
   channelGone(client: Client, channel: number, example: string): void {
-    this.#failures.add(FailureKind.channelLost, example);
-    this.#lose(client, channel);
+    this.#messages.failures.add(FailureKind.channelLost, example);
+    this.#messages.lose(client, channel);
   }
 
   gone(client: Client, example: string): void {
-    this.#failures.add(FailureKind.connectionLost, example);
-    this.#lose(client, null);
+    this.#messages.failures.add(FailureKind.connectionLost, example);
+    this.#messages.lose(client, null);
   }
 
   written(): void {
-    this.#unwritten -= 1;
-  }
-
-  /** What waits for an answer from there gets none. `null`: from any channel. */
-  #lose(client: Client, channel: number | null): void {
-    if (!client.canSend) this.#leave(client);
-    const outstanding = this.#outstanding;
-    for (let slot = outstanding.oldest(client.index); slot !== NONE; ) {
-      const following = outstanding.after(slot);
-      if (channel === null || outstanding.channel[slot] === channel) {
-        outstanding.release(slot);
-        this.#fail(
-          FailureKind.lost,
-          channel === null ? "its connection" : "its channel",
-          outstanding.counts[slot] === 1,
-        );
-        this.#next(client);
-      }
-      slot = following;
-    }
-  }
-
-  /** The last one takes its place. */
-  #leave(client: Client): void {
-    const place = this.#places.get(client);
-    if (place === undefined) return;
-    this.#places.delete(client);
-    const last = this.#ready.pop() as Client; // the client is in it
-    if (last !== client) {
-      this.#ready[place] = last;
-      this.#places.set(last, place);
-    }
-    if (this.#ready.length === 0 && this.#sending) this.#wake();
+    this.#messages.written();
   }
 
   #sweep(): void {
     const nowMs = performance.now();
-    const { replyTimeoutMs } = this.#options;
-    const outstanding = this.#outstanding;
     for (const client of this.#clients) {
       client.checkJoin(nowMs);
-      for (;;) {
-        const slot = outstanding.oldest(client.index);
-        if (slot === NONE || nowMs - (outstanding.sentMs[slot] as number) <= replyTimeoutMs) break;
-        outstanding.release(slot);
-        this.#fail(FailureKind.timeout, `after ${replyTimeoutMs} ms`, outstanding.counts[slot] === 1);
-        this.#next(client);
-      }
+      this.#messages.expire(client, nowMs);
     }
   }
 
@@ -331,7 +209,7 @@ class LoadRun implements ClientHandler {
     for (let i = turn; i < this.#clients.length; i += HEARTBEAT_S) this.#clients[i]?.beat();
   }
 
-  #bytes(): { readonly in: number; readonly out: number } {
+  #bytes(): LoadResult["bytes"] {
     const sum = { in: 0, out: 0 };
     for (const client of this.#clients) {
       sum.in += client.bytesIn;
@@ -340,10 +218,20 @@ class LoadRun implements ClientHandler {
     return sum;
   }
 
+  #sums(seconds: number): LoadResult["messages"] {
+    const { sent, answered, answeredInWindow, failures } = this.#messages;
+    const perSecond = (count: number): number => (seconds > 0 ? count / seconds : 0);
+    return {
+      ...{ sent, answered, failed: sent - answered, unsent: failures.count(FailureKind.unsent), pushed: this.#pushed },
+      ...{ seconds, sentPerSecond: perSecond(sent), answeredPerSecond: perSecond(answeredInWindow) },
+    };
+  }
+
   #tell(): void {
     const { connections } = this.#options;
-    if (!this.#sending && this.#settled < connections) this.#progress(`${this.#opened} of ${connections} connections`);
-    else if (this.#measuring) this.#progress(`${this.#sent} sent, ${this.#answered} answered`);
+    const { measuring, sent, answered } = this.#messages;
+    if (this.#settled < connections) this.#progress(`${this.#opened} of ${connections} connected`);
+    else if (measuring) this.#progress(`${sent} sent, ${answered} answered`);
   }
 
   /** Says goodbye to all, and waits for no one. */
@@ -356,19 +244,20 @@ class LoadRun implements ClientHandler {
   }
 }
 
-function setupOf({
-  url,
-  params,
-  topic,
-  joinParams,
-  payload,
-  headers,
-  channels,
-  event,
-  replyTimeoutMs,
-}: LoadOptions): ClientSetup {
+/** What only the measurement itself can know. */
+interface Measured {
+  readonly seconds: number;
+  readonly bytes: LoadResult["bytes"];
+  readonly openAtEnd: number;
+  readonly ended: LoadResult["ended"];
+  readonly generator: OwnLoad;
+}
+
+function setupOf(options: LoadOptions): ClientSetup {
+  const { url, params, topic, joinParams, payload, event, headers, channels, replyTimeoutMs, awaitsBroadcast } =
+    options;
   return {
-    ...{ headers, channels, event: JSON.stringify(event), replyTimeoutMs },
+    ...{ headers, channels, event: JSON.stringify(event), replyTimeoutMs, awaitsBroadcast },
     urlOf: (connection) => {
       const own = new URL(url);
       const values = JSON.parse(params.at(connection, 0)) as Record<string, string | number | boolean>; // the options say so
@@ -377,6 +266,8 @@ function setupOf({
     },
     topicOf: (connection, channel) => topic.at(connection, channel),
     joinParamsOf: (connection, channel) => joinParams.at(connection, channel),
-    payloadOf: (connection, channel) => payload.at(connection, channel),
+    payloadOf: payload.differsByMessage
+      ? (connection, channel, ref) => payload.at(connection, channel, markOf(ref))
+      : (connection, channel) => payload.at(connection, channel),
   };
 }

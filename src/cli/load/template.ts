@@ -1,6 +1,6 @@
 /**
  * Text that differs from connection to connection: `%n` is the number of the connection and `%c` that of the channel on it,
- * both from 0.
+ * both from 0. In a payload `%i` is a word of the message's own.
  */
 export class Template {
   /** As it was given. */
@@ -9,7 +9,7 @@ export class Template {
 
   constructor(text: string) {
     this.text = text;
-    this.#varies = /%[nc]/.test(text);
+    this.#varies = /%[nci]/.test(text);
   }
 
   /** Whether two channels of one connection get different texts. */
@@ -17,8 +17,15 @@ export class Template {
     return this.text.includes("%c");
   }
 
-  at(connection: number, channel: number): string {
+  /** Whether no two messages are the same. */
+  get differsByMessage(): boolean {
+    return this.text.includes("%i");
+  }
+
+  at(connection: number, channel: number, message = "%i"): string {
     if (!this.#varies) return this.text;
-    return this.text.replace(/%[nc]/g, (mark) => `${mark === "%n" ? connection : channel}`);
+    return this.text.replace(/%[nci]/g, (mark) =>
+      mark === "%i" ? message : `${mark === "%n" ? connection : channel}`,
+    );
   }
 }

@@ -72,6 +72,26 @@ function isAt(part: Buffer, data: Buffer, at: number): boolean {
   return true;
 }
 
+const BROADCAST = Buffer.from("[null,null,");
+
+/** Whether it is a broadcast, as those of Phoenix and Joist begin. Others are only known when they have been parsed. */
+export function isBroadcast(data: Buffer): boolean {
+  return isAt(BROADCAST, data, 0);
+}
+
+const MARK = "joist-load-";
+
+/** The word by which a message is known again when it comes back in a broadcast. It is the same in JSON and in HTML. */
+export function markOf(ref: number): string {
+  return `${MARK}${ref}`;
+}
+
+/** The ref of the message whose mark is in there; {@link NO_REF} if none is. */
+export function markedRef(data: Buffer): number {
+  const at = data.indexOf(MARK);
+  return at === -1 ? NO_REF : digits(data, at + MARK.length);
+}
+
 /** What the load generator has to know of any message. */
 export interface Said {
   /** {@link NO_REF} if it has none, or one that is not ours. */

@@ -29,6 +29,11 @@ export class Router {
     return outbox;
   }
 
+  /** Whether a batch for `thread` is being collected. */
+  hasSomethingFor(thread: number): boolean {
+    return this.#outboxes.get(thread)?.isEmpty === false;
+  }
+
   /** Whether things can be handed over to `thread` instead of copied. */
   handsOver(thread: number): boolean {
     return this.#outboxes.get(thread)?.link?.handsOver ?? true;

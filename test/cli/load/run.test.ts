@@ -129,10 +129,28 @@ test("channels that crash are counted, with what was under way there, and the ru
 });
 
 test("pushes that come besides are counted, and are no answers", async () => {
-  const result = await loadApp(["--event=mixed", "--connections=1", "--warmup=0"]);
+  const result = await loadApp(["--event=mixed", "--in-flight=1", "--warmup=0", "--duration=1.5"]);
   checkSums(result);
   assert.equal(hasFailed(result), false);
   assert.ok(result.messages.pushed > 0);
+});
+
+for (const pace of ["--rate=200", "--in-flight=2"]) {
+  test(`a broadcast that comes back to its sender can be the answer, ${pace}`, async () => {
+    // It is replied to as well, and the others on the topic get it, too: with either as an answer the sums would not add up.
+    const args = ["--event=shout", "--answer=broadcast", "--payload", '{"body":"%i"}', pace];
+    const result = await loadApp(args);
+    checkSums(result);
+    assert.equal(hasFailed(result), false, JSON.stringify(result.failures));
+    assert.ok(result.messages.answered > 0);
+  });
+}
+
+test("a channel that replies with an error to what should have been broadcast has failed it", async () => {
+  const payload = '{"status":"error","response":{"reason":"%i"}}';
+  const result = await loadApp(["--event=status", "--answer=broadcast", "--payload", payload]);
+  checkSums(result);
+  assert.deepEqual(kindsOf(result), [FailureKind.errorReply]);
 });
 
 test("binary answers count", async () => {

@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { serializerV2 } from "../../../src/channels/serializer-v2.js";
-import { frame, joinFrame, NO_REF, okRef, readBinary, readMessage } from "../../../src/cli/load/wire.js";
+import {
+  frame,
+  isBroadcast,
+  joinFrame,
+  markedRef,
+  markOf,
+  NO_REF,
+  okRef,
+  readBinary,
+  readMessage,
+} from "../../../src/cli/load/wire.js";
+import { allScenarios } from "../../channels/recordings.js";
 
 test("frames of the client are what the server reads", () => {
   const topic = 'a "b"';
@@ -49,6 +60,23 @@ test("the answers of this server and of Phoenix are read without parsing them", 
   }
 });
 
+test("what a Phoenix server was recorded to send is read, and its answers that are ok without parsing them", () => {
+  const expected = allScenarios().flatMap(({ steps }) =>
+    steps.flatMap(({ expect = {} }) => Object.values(expect).flat()),
+  );
+  let oks = 0;
+  for (const { json } of expected) {
+    if (!Array.isArray(json) || !/^"\d+","\d+"$/.test(JSON.stringify(json.slice(0, 2)).slice(1, -1))) continue;
+    const [joinRef, ref, , event, { status = "" }] = json;
+    const isOk = event === "phx_reply" && status === "ok";
+    const text = JSON.stringify(json);
+    assert.equal(okRef(Buffer.from(text)), isOk ? Number(ref) : NO_REF, text);
+    assert.deepEqual(readMessage(text), { joinRef: Number(joinRef), ref: Number(ref), event, status });
+    if (isOk) oks += 1;
+  }
+  assert.ok(oks > 100, `only ${oks} answers were recorded`);
+});
+
 test("what is no answer has no ref, and what is not of the protocol is no message", () => {
   for (const [text, event] of [
     ['[null,null,"t","shout",{}]', "shout"],
@@ -63,6 +91,19 @@ test("what is no answer has no ref, and what is not of the protocol is no messag
     assert.equal(okRef(Buffer.from(text)), NO_REF);
     assert.equal(readMessage(text), null);
   }
+});
+
+test("a message is known again by its mark, wherever it is", () => {
+  for (const text of [
+    `[null,null,"t","e",{"body":"${markOf(17)}"}]`,
+    `["1",null,"t","e",{"a":["<b>${markOf(17)}</b>"]}]`,
+  ]) {
+    assert.equal(markedRef(Buffer.from(text)), 17);
+    assert.equal(isBroadcast(Buffer.from(text)), text.startsWith("[null"));
+  }
+  assert.equal(markedRef(Buffer.from('[null,null,"t","e",{}]')), NO_REF);
+  assert.equal(isBroadcast(Buffer.from('[null,"heartbeat","phoenix","phx_reply",{}]')), false);
+  assert.equal(isBroadcast(Buffer.from("[null")), false);
 });
 
 test("binary answers, pushes and broadcasts are told apart", () => {

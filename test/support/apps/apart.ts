@@ -1,5 +1,5 @@
 /** Definitions that have a thread kept for them, and some that threads die of. */
-import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import {
   application,
   channel,
@@ -31,8 +31,8 @@ const calls = {
 };
 const casts = {
   loop: () => forever(),
-  /** A call that nothing ends before its time. */
-  native: (ms: number) => void spawnSync(process.execPath, ["-e", `setTimeout(() => {}, ${ms})`]),
+  /** A call that nothing ends but somebody who opens that pipe to write to it. */
+  native: (fifo: string) => closeSync(openSync(fifo, "r")),
   exit: () => process.exit(7),
 };
 const server = { init: (_start: number) => ({}), handleCall: calls, handleCast: casts };
