@@ -39,9 +39,9 @@ export interface RuntimeOptions {
   /** Milliseconds. @defaultValue 10000 */
   readonly threadRestartWindowMs?: number;
   /**
-   * Most threads that are kept for definitions: those with `isolation: "dedicated"`, and those in quarantine. They are not counted
-   * in `schedulers`, but all together are 31 at most. Where there are more such definitions, some share a thread. 0: they run on
-   * the schedulers like all others.
+   * Most threads and OS processes that are kept for definitions: for those with `isolation: "dedicated"` or `"process"`, and those in
+   * quarantine. They are not counted in `schedulers`, but all together are 31 at most. Where there are more such definitions, some
+   * share one, `"process"` only with its like. 0: they run on the schedulers like all others; `"process"` is refused.
    * @defaultValue 4, or what `schedulers` leaves of 31
    */
   readonly maxDedicatedThreads?: number;

@@ -12,10 +12,9 @@ import type { Pid } from "../core/pid.js";
 import type { Definition, PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
-import { Definitions, type ListedDefinition } from "./definitions.js";
-import type { Hosting, SchedulerHost } from "./hosts/host.js";
-import { ProcessHosting } from "./hosts/scheduler-process.js";
-import { ThreadHosting } from "./hosts/scheduler-thread.js";
+import { Definitions } from "./definitions.js";
+import type { SchedulerHost } from "./hosts/host.js";
+import { Hosting } from "./hosts/hosting.js";
 import { ThreadKeeper } from "./hosts/thread-keeper.js";
 import type { Culprit, Loaded } from "./hosts/thread-protocol.js";
 import { Hub } from "./links/hub.js";
@@ -25,6 +24,7 @@ import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadProgram } from "./program.js";
 import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
+import { Marks } from "./shared/marks.js";
 import type { SharedBuffers } from "./shared/shared.js";
 import { hearStrays } from "./strays.js";
 import { definitionFound, takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
@@ -88,7 +88,6 @@ export class Runtime {
       const [loaded] = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
       const { manifest, definitions } = loaded as Loaded; // there is one scheduler at least
       runtime.#manifest = manifest;
-      refuseProcesses(definitions);
       await Promise.all(runtime.#keeper.place(definitions).map((slot) => runtime.#startThread(slot)));
       runtime.#up = true;
       runtime.#watch();
@@ -110,7 +109,8 @@ export class Runtime {
     this.options = options;
     const dedicated = options.schedulers === 0 ? 0 : options.maxDedicatedThreads;
     this.#shared = allocateShared(1 + options.schedulers + dedicated, dedicated);
-    const hub = options.isolation === "process" ? new Hub(this.#shared) : null;
+    const marks = options.isolation === "process" ? null : new Marks(this.#shared, MAIN);
+    const hub = new Hub(this.#shared, marks);
     this.scheduler = bootScheduler({
       thread: MAIN,
       slot: MAIN,
@@ -120,9 +120,9 @@ export class Runtime {
       runsUserCode: inline !== undefined,
       report: options.report,
       reporting: reportingOf(options),
-      mirror: hub,
+      mirror: inline === undefined ? hub : null,
     });
-    this.#hosting = hub === null ? new ThreadHosting(this.scheduler) : new ProcessHosting(hub, this.scheduler);
+    this.#hosting = new Hosting(hub, this.scheduler);
     this.#manifest = inline?.manifest;
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
@@ -256,7 +256,8 @@ export class Runtime {
         this.#threadDown(gone, reason);
       },
     };
-    const thread = this.#hosting.start(setup, this.#threads.values());
+    const kind = this.#keeper.isProcess(slot) ? "process" : this.options.isolation;
+    const thread = this.#hosting.start(setup, kind, this.#threads.values());
     this.#threads.set(number, thread);
     return thread.started;
   }
@@ -338,6 +339,7 @@ export class Runtime {
     const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
     if (!this.#reserved.has(slot)) this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
+    this.#hosting.gone(thread); // what it had still sent by way of the main thread, before they hear of its end
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
     this.scheduler.garbled.delete(number);
@@ -373,16 +375,6 @@ function storyOf(
   if (cause === "deaf") return { cause, heapBytes };
   const culprit = who === null ? {} : { culprit: { ...who, isCertain: isRunning && blockedMs > 0 } };
   return { cause, blockedMs, heapBytes, ...culprit };
-}
-
-/** Threads are all there is so far: better no start than one with less isolation than was asked for. */
-function refuseProcesses(definitions: readonly ListedDefinition[]): void {
-  const found = definitions.find(({ isolation }) => isolation === "process");
-  if (found === undefined) return;
-  throw new RuntimeError(
-    ErrorCode.badOption,
-    `${found.key} has isolation "process", which this version can't give it: allowed are "shared" and "dedicated"`,
-  );
 }
 
 async function loadHere(url: string): Promise<LoadedProgram> {

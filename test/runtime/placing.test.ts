@@ -355,14 +355,6 @@ test("one in quarantine that is given what can't be copied runs beside its start
   );
 });
 
-test("an isolation that there is no host for is refused at the start", async () => {
-  const url = new URL("../support/apps/in-process.js", import.meta.url);
-  await assert.rejects(
-    withThreads({}, async () => {}, url, services),
-    { code: ErrorCode.badOption, message: /^Parser has isolation "process"/ },
-  );
-});
-
 test("an isolation that is none is refused where it is given", () => {
   const isolation = "apart" as "dedicated";
   for (const define of [() => genServer({ init: () => 0, isolation }), () => proc(async () => {}, { isolation })]) {
