@@ -213,9 +213,12 @@ test("a server that does not answer the upgrade, or a join, does not hold up the
   silent.close();
   assert.deepEqual(kindsOf(unanswered), [FailureKind.notConnected]);
   const deaf = await listen(() => {});
-  const unjoined = await runLoad(optionsOf(deaf.url, ["--reply-timeout=2000", "--connections=1"]));
+  const unjoined = await runLoad(
+    optionsOf(deaf.url, ["--reply-timeout=2000", "--connections=1", "--channels=1000", "--topic=t:%c"]),
+  );
   deaf.close();
   assert.deepEqual(kindsOf(unjoined), [FailureKind.joinTimeout]);
+  assert.equal(unjoined.failures[0]?.count, 1);
 });
 
 test("a server that closes half-way has failed what was under way, and the others carry on", async () => {
