@@ -100,13 +100,18 @@ export class Cells {
     }
   }
 
+  /** Living processes of the thread in that slot. */
+  loadOf(slot: number): number {
+    return Atomics.load(this.#cells, slot * ROW + LOAD);
+  }
+
   /** The ready scheduler, of those for everybody, with the fewest living processes; `undefined` if none is ready. */
   leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (let slot = 1; slot <= this.schedulers; slot++) {
       if (Atomics.load(this.#cells, slot * ROW + THREAD) === 0) continue;
-      const load = Atomics.load(this.#cells, slot * ROW + LOAD);
+      const load = this.loadOf(slot);
       if (load < least) {
         least = load;
         best = slot;
