@@ -3,6 +3,7 @@
  * knows topics and channels. Both live on the I/O thread and hold plain data only: no user code runs there.
  */
 import type { ExitReason } from "../core/exit-reason.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 
 /** A message that many connections get: each transport puts it into its own form once and keeps that here. */
@@ -10,14 +11,17 @@ export class SharedMessage {
   readonly message: string | Uint8Array;
   /** Whether a client that reads too slowly can do without it. */
   readonly mayDrop: boolean;
+  /** Of the messages with the same one that wait for such a client only the newest is kept. `null`: all are. */
+  readonly slot: string | null;
   /** As a WebSocket frame. */
   framed: Uint8Array | null = null;
   /** As a JSON string, for long poll. */
   quoted: string | null = null;
 
-  constructor(message: string | Uint8Array, mayDrop = false) {
+  constructor(message: string | Uint8Array, mayDrop = false, slot: string | null = null) {
     this.message = message;
     this.mayDrop = mayDrop;
+    this.slot = slot;
   }
 }
 
@@ -30,8 +34,8 @@ export interface Transport {
   sendShared(shared: SharedMessage): void;
   /** Whether the client is slower than what it is sent. Only then it matters what may be dropped. */
   readonly isHeldUp: boolean;
-  /** Sends one message that the client can do without. */
-  sendDroppable(message: string | Uint8Array): void;
+  /** Sends one message that the client can do without; see {@link SharedMessage} for its slot. */
+  sendDroppable(message: string | Uint8Array, slot: string | null): void;
   /** Closes the connection with a WebSocket close code. */
   close(code: number, reason: string): void;
   /** Takes nothing more from the client for now, so that it has to wait. What was read already may still come. */
@@ -45,6 +49,8 @@ export interface ConnectionDriver {
   receive(message: string | Uint8Array): void;
   /** The processes that work for it, and end with it. */
   readonly channels: readonly Pid[];
+  /** A limit of the transport's has struck so often. It is counted; this is for those who want to know of whom. */
+  limited(code: LimitCode, count: number): void;
   /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. What comes after is ignored. */
   closed(reason: ExitReason): void;
 }

@@ -57,10 +57,10 @@ export class Deadlines {
     for (const deadline of this.#fresh) {
       if (deadline.dueMs !== FRESH) continue;
       if (Number.isNaN(nowMs)) nowMs = this.#clock.now();
-      deadline.dueMs = nowMs + deadline.timeoutMs;
+      deadline.dueMs = Math.ceil(nowMs + deadline.timeoutMs); // a small integer to V8, which needs no object of its own
       if (this.#waiting.size === 0) this.#timer?.ref();
       this.#waiting.add(deadline);
-      if (deadline.dueMs < this.#nextMs) this.#arm(deadline.dueMs, deadline.timeoutMs);
+      if (deadline.dueMs < this.#nextMs) this.#arm(deadline.dueMs, Math.ceil(deadline.dueMs - nowMs));
     }
     this.#fresh = [];
   }

@@ -27,7 +27,7 @@ import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SharedBuffers } from "./shared/shared.js";
 import { hearStrays } from "./strays.js";
-import { takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
+import { definitionFound, takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
 import { deafVerdicts, judgeHosts } from "./watchdog/judge-hosts.js";
 import { Pulse, type PulseThread } from "./watchdog/pulse.js";
 import { type Verdict, Watchdog } from "./watchdog/watchdog.js";
@@ -275,7 +275,7 @@ export class Runtime {
         const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
         const hosts = [...this.#threads.values()];
         const [next, verdicts] = judgeHosts(memory, hosts, leaving, this.options);
-        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()))]];
+        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()), this.scheduler.garbled)]];
       },
       condemn: (verdict) => this.#condemn(verdict),
     });
@@ -299,14 +299,18 @@ export class Runtime {
     const thread = this.#threads.get(verdict.thread);
     if (thread === undefined || this.#stopping) return;
     this.#zombies.set(thread, verdict.cause);
-    this.#threadDown(thread, verdict.reason, verdict);
+    const { vitals } = thread;
+    const isBlamed = this.#threadDown(thread, verdict.reason, verdict);
     thread.abandon();
     const { blackBoxMs } = this.options;
     if (blackBoxMs === 0) void thread.terminate();
     else {
       void takeBlackBox(thread, verdict, blackBoxMs).then((box) => {
+        const definition = isBlamed ? null : definitionFound(box, vitals, thread.vitals);
         void thread.terminate();
         this.#tellBlackBox(box);
+        if (definition === null || this.#stopping) return;
+        this.#open(this.#keeper.blameLater(thread.slot, definition, this.scheduler.clock.now()));
       });
     }
   }
@@ -321,10 +325,11 @@ export class Runtime {
     );
   }
 
-  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): void {
+  /** Answers whether a definition is to blame for it. */
+  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): boolean {
     const { number, slot } = thread;
     this.#threads.delete(number);
-    if (this.#stopping || !this.#up) return;
+    if (this.#stopping || !this.#up) return false;
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
     const culprit: Culprit | null = pid === null ? null : { pid, reason: ["scheduler_down", story.cause] };
@@ -335,16 +340,18 @@ export class Runtime {
     this.scheduler.interest.clearSlot(slot);
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
+    this.scheduler.garbled.delete(number);
     this.scheduler.signals.threadDown(number, culprit);
     if (follow.tag === "stop") {
       this.notice(`stopping: ${follow.message}`);
       void this.stop(follow.message);
-      return;
-    }
-    // If one of these fails too, its exit comes back here and counts.
-    for (const next of follow.tag === "start" ? [...follow.opened, slot] : follow.opened) {
-      this.#startThread(next).catch(() => {});
-    }
+    } else this.#open(follow.tag === "start" ? [...follow.opened, slot] : follow.opened);
+    return definition !== null;
+  }
+
+  /** If one of these fails too, its exit comes back to `#threadDown` and counts. */
+  #open(slots: readonly number[]): void {
+    for (const slot of slots) this.#startThread(slot).catch(() => {});
   }
 }
 

@@ -17,6 +17,8 @@ export interface ServerOrder {
 /** What the server has to tell of a fault: the answer to `"story"`. */
 export interface Story {
   readonly downs: readonly Extract<Report, { tag: "thread_down" }>[];
+  /** What black boxes found out for certain: thread and process. */
+  readonly found: readonly { readonly thread: number; readonly pid: string; readonly label: string | null }[];
   /** Pids of processes that crashed, the first ones. */
   readonly crashed: readonly string[];
   readonly notices: readonly string[];
@@ -51,7 +53,10 @@ const {
   options,
   app: module = "./app.js",
 } = JSON.parse(process.argv[2] as string) as ServerOrder;
-const story = { downs: [] as Story["downs"][number][], crashed: [] as string[], notices: [] as string[] };
+const story = {
+  ...{ downs: [] as Story["downs"][number][], found: [] as Story["found"][number][] },
+  ...{ crashed: [] as string[], notices: [] as string[] },
+};
 let downs = 0;
 let peakRss = 0;
 setInterval(() => {
@@ -68,6 +73,9 @@ const app: App = await start(new URL(module, import.meta.url), {
     if (report.tag === "thread_down") {
       downs++;
       if (story.downs.length < MAX_KEPT) story.downs.push(report);
+    } else if (report.tag === "black_box" && report.source === "interrupted" && report.running !== undefined) {
+      const { pid, label } = report.running;
+      story.found.push({ thread: report.thread, pid, label });
     } else if (report.tag === "crash" && story.crashed.length < MAX_KEPT) story.crashed.push(report.pid);
     else if (report.tag === "notice" && story.notices.length < MAX_KEPT) story.notices.push(report.message);
   },

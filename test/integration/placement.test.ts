@@ -146,3 +146,29 @@ test("a client that is fatal at each of its joins costs others three threads, th
     { maxBlockMs: 1000, maxThreadRestarts: 4, threadRestartWindowMs: 60_000, dedicatedRetryMs: 100 },
   );
 });
+
+test("loops after an await and in timers are found out too: the third death of one puts its definition into quarantine", async (t) => {
+  await withApart(
+    async (app, reports) => {
+      // Far more of them run, right before the loop: on their word alone it would be their definition.
+      const rooms = await Promise.all(Array.from({ length: 8 }, () => joinedClient(t, app, "room:1", "room:2")));
+      const isJoined = (): boolean => rooms.flat().every(({ channel }) => channel.state === "joined");
+      const villain = await RawClient.connect(app.port);
+      t.after(() => villain.drop());
+      let ref = 1;
+      for (const deed of ["loopLater", "loopInATimer", "loopLater"]) {
+        await until(isJoined);
+        await villain.join("sleeper:1", {}, String(ref));
+        villain.send(String(ref++), null, "sleeper:1", deed, {});
+        const before = threadsDown(reports);
+        while (threadsDown(reports) === before) for (const [room] of rooms) await room?.ask("where", {}, 100);
+        await villain.next((frame) => frame[3] === "phx_error");
+      }
+      await until(() => app.quarantined.length > 0);
+      assert.deepEqual(app.quarantined, ["SleeperChannel"]);
+      // None of them counts against the runtime, either.
+      assert.equal(await Promise.race([app.stopped, "it runs"]), "it runs");
+    },
+    { maxThreadRestarts: 2, threadRestartWindowMs: 60_000, blackBoxMs: 5000 },
+  );
+});

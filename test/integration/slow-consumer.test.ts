@@ -1,7 +1,7 @@
 /** One of several clients stops reading: what it gets is its mount's policy, and what the others get is everything. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { App, OutboundPolicy } from "joist";
+import { type App, attachTelemetry, type OutboundPolicy, type TelemetryEvent } from "joist";
 import { withApp } from "../support/app.js";
 import { type Frame, RawClient } from "../support/raw-client.js";
 
@@ -117,6 +117,79 @@ test("of what a channel sends to its own client pushes are dropped, and replies 
       assert.equal(got.length, asked * COUNT - dropped);
       slow.drop();
       watch.drop();
+    },
+    {},
+    outboundApp,
+  );
+});
+
+const THINGS = 5;
+type Publisher = (app: App, slow: RawClient, other: RawClient, from: number) => Promise<unknown>;
+
+/** Each sends one event about each of some things, and settles when the slow client's connection has had them. */
+const publishers: Readonly<Record<string, Publisher>> = {
+  "its channel's pushes": (_app, slow, other, from) => {
+    slow.send("1", `o${from}`, TOPIC, "own", { from, count: THINGS, bytes: BYTES, things: THINGS });
+    return other.next((frame) => frame[3] === "done");
+  },
+  "broadcasts of another channel": (_app, _slow, other, from) =>
+    other.ask(TOPIC, "burst", { from, count: THINGS, bytes: BYTES, things: THINGS }, `b${from}`),
+  "broadcasts of the main program": (app, _slow, other, from) => {
+    const pad = "x".repeat(BYTES);
+    for (let n = from; n < from + THINGS; n++) app.broadcast(TOPIC, "n", { n, pad }, { latest: String(n % THINGS) });
+    return other.next((frame) => frame[3] === "n" && numberOf(frame) === from + THINGS - 1);
+  },
+};
+for (const [name, publish] of Object.entries(publishers)) {
+  test(`a client that stops reading gets the newest about each thing, and nobody closes it: ${name}`, async () => {
+    const told: TelemetryEvent<"joist.socket.limit">[] = [];
+    const detach = attachTelemetry(["joist.socket.limit:stop"], (event) => void told.push(event));
+    let dropped = 0;
+    await withApp(
+      async ({ app }) => {
+        const slow = await joined(app, "disconnect");
+        const other = await joined(app, "disconnect");
+        await other.join("feed:watch", {}, "2");
+        slow.raw.pause();
+        let sent = 0;
+        // More than once, so that what replaced something is itself replaced.
+        while ((app.counts()["dropped.outbound.latest"] ?? 0) < 4 * THINGS && sent < MAX_BURSTS * COUNT) {
+          await publish(app, slow, other, sent);
+          sent += THINGS;
+        }
+        slow.send("1", "last", TOPIC, "echo", {});
+        slow.raw.resume();
+        const got = await numbersUntil(slow, "last");
+        assert.ok(isAscending(got), `in order: ${got.join(" ")}`);
+        assert.deepEqual(
+          got.slice(-THINGS),
+          Array.from({ length: THINGS }, (_, n) => sent - THINGS + n),
+        );
+        dropped = sent - got.length;
+        assert.deepEqual(app.counts(), { "dropped.outbound.latest": dropped });
+        slow.drop();
+        other.drop();
+      },
+      {},
+      outboundApp,
+    ).finally(detach);
+    const metadata = { code: "dropped.outbound.latest", transport: "websocket", id: null, topic: null };
+    assert.deepEqual(told[0]?.metadata, metadata);
+    assert.equal(
+      told.reduce((sum, { measurements }) => sum + (measurements.count ?? 0), 0),
+      dropped,
+    );
+    assert.ok(told.length < dropped, "those of one time that it was held up are told of together");
+  });
+}
+
+test("what an event is about has to be a string that is not too long, or its publisher fails", async () => {
+  await withApp(
+    async ({ app }) => {
+      const wrong = { latest: 7 as unknown as string };
+      const message = 'bad latest of event "n": it is a number; allowed is a string of at most 255';
+      assert.throws(() => app.broadcast(TOPIC, "n", {}, wrong), { code: "JOIST_BAD_ARGUMENT", message });
+      assert.throws(() => app.broadcast(TOPIC, "n", {}, { latest: "x".repeat(256) }), { code: "JOIST_BAD_ARGUMENT" });
     },
     {},
     outboundApp,

@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isDown } from "../../src/core/messages.js";
-import type { Pid } from "../../src/core/pid.js";
+import { makePid, type Pid } from "../../src/core/pid.js";
 import type { SchedulerThread } from "../../src/runtime/hosts/scheduler-thread.js";
 import type { RuntimeOptions } from "../../src/runtime/options.js";
 import { receive, self, send, spawn, spawnMonitor } from "../../src/runtime/process.js";
 import type { BlackBoxReport, Report } from "../../src/runtime/report.js";
-import { takeBlackBox } from "../../src/runtime/watchdog/black-box-recorder.js";
+import { definitionFound, takeBlackBox } from "../../src/runtime/watchdog/black-box-recorder.js";
 import { type Threads, withThreads } from "../support/threads.js";
 
 /** Soon stuck; and an interruption is waited for as long as it takes, as far as there is one. */
@@ -191,4 +191,20 @@ test("a thread that fills its memory in a loop is not left running for a stack",
     running: { ...last, isCertain: true, mailboxLength: 2 },
     recent: [last],
   });
+});
+
+test("whose code a thread stood still in is only known of one that has not gone on, and that has said it itself", () => {
+  const last = { pid: makePid(1, 7, 1), label: "channel", definition: 1, mailboxLength: 0 };
+  const given = { beat: 9, heapBytes: 0, isFull: false, isRunning: false, last };
+  const running = { pid: makePid(1, 8, 1), label: "channel", isCertain: true, mailboxLength: 0, definition: "Sleeper" };
+  const box = {
+    ...({ tag: "black_box", scheduler: 1, thread: 1, cause: "stuck", source: "interrupted", running } as const),
+    ...{ blockedMs: 2000, heapBytes: 0, tookMs: 20, recent: [] },
+  };
+  assert.equal(definitionFound(box, given, given), "Sleeper");
+  assert.equal(definitionFound(box, given, { ...given, beat: 10 }), null);
+  assert.equal(definitionFound(box, given, { ...given, isRunning: true }), null);
+  assert.equal(definitionFound(box, given, { ...given, last: { ...last, pid: makePid(1, 8, 1) } }), null);
+  assert.equal(definitionFound({ ...box, source: "memory" }, given, given), null);
+  assert.equal(definitionFound({ ...box, cause: "deaf" }, given, given), null);
 });

@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "../../core/pid.js";
-import { type RuntimeOptions, reportingOf } from "../options.js";
+import { budgetsOf, type RuntimeOptions, reportingOf } from "../options.js";
 import type { Report } from "../report.js";
 import type { SharedBuffers } from "../shared/shared.js";
 import type { BlackBoxContents } from "../watchdog/black-box.js";
@@ -84,7 +84,7 @@ export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "pee
     thread: number,
     slot,
     tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed },
-    budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
+    budgets: budgetsOf(options),
     reporting: reportingOf(options),
     beatMs: beatMsOf(options),
     maxHeapBytes: options.maxHeapBytes,

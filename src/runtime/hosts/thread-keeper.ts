@@ -4,6 +4,7 @@
  *
  * ```
  *   a thread dies, of a definition for certain ─► counts against that; at quarantineAfter it goes to a thread of its own
+ *                  as its black box tells later ► as if it had been known before
  *                  of nobody, or not known ─────► counts against the runtime: maxThreadRestarts
  *   a thread kept for definitions dies ─────────► counts against that one; too often: refused for dedicatedRetryMs
  * ```
@@ -136,6 +137,18 @@ export class ThreadKeeper {
     this.#notice(`${kept.definitions.join(", ")} can't be started ${why}`);
     if (!areNumbersOut) this.#later(dedicatedRetryMs, () => this.#reopen(slot));
     return { tag: "refuse", opened };
+  }
+
+  /**
+   * It has come out only now what a thread died of that nobody was to blame for: the death counts against that definition, and
+   * no more against the runtime. Returns the slots that are new, as {@link ThreadKeeper.died} does.
+   */
+  blameLater(slot: number, definition: string, nowMs: number): readonly number[] {
+    const { placements, slots, limits } = this.#setup;
+    if (limits.quarantineAfter === 0 || slots === 0 || !this.#definitions.has(definition)) return [];
+    if (placements.slotOf(definition) !== 0) return []; // what can be done about it was done
+    if (slotAt(this.#slots, slot) === undefined) this.#restarts = this.#restarts.slice(0, -1);
+    return this.#blame(definition, nowMs);
   }
 
   stop(): void {

@@ -29,10 +29,17 @@ export function judgeHosts(
   return judge(memory, { threads, leaving, rssBytes, mainBytes: used_heap_size + external_memory }, limits);
 }
 
-/** Those that turn and do nothing, by number, with why they are held for it; see `pulse.ts`. */
-export function deafVerdicts(hosts: readonly SchedulerHost[], deaf: ReadonlyMap<number, string>): Verdict[] {
+/**
+ * Those that turn and do nothing, by number, with why they are held for it (see `pulse.ts`), and those that have sent what is no
+ * batch.
+ */
+export function deafVerdicts(
+  hosts: readonly SchedulerHost[],
+  deaf: ReadonlyMap<number, string>,
+  garbled: ReadonlySet<number>,
+): Verdict[] {
   return hosts.flatMap(({ number: thread, vitals }) => {
-    const reason = deaf.get(thread);
+    const reason = garbled.has(thread) ? "what it sent to the main thread makes no sense" : deaf.get(thread);
     if (reason === undefined) return [];
     return { thread, cause: "deaf", reason, blockedMs: 0, heapBytes: vitals.heapBytes } satisfies Verdict;
   });

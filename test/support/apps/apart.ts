@@ -71,6 +71,11 @@ export const Tree = supervisor({ children: [Apart.child(0, { name: "apart" }), P
 const deeds = {
   where: async () => reply("ok", { pid: self(), scheduler: await schedulerHere() }),
   loop: () => forever(),
+  loopLater: async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    forever();
+  },
+  loopInATimer: () => void setTimeout(forever, 20),
   exit: () => process.exit(7),
 };
 const calm = { join: () => ok(), handleIn: deeds };
@@ -83,8 +88,11 @@ export const TrapChannel = channel({
   handleIn: deeds,
 });
 
+/** Does nothing of its own accord. */
+export const SleeperChannel = channel(calm);
+
 export const UserSocket = socket({
-  channels: { "room:*": RoomChannel, "vault:*": VaultChannel, "trap:*": TrapChannel },
+  channels: { "room:*": RoomChannel, "vault:*": VaultChannel, "trap:*": TrapChannel, "sleeper:*": SleeperChannel },
 });
 
 export default application({ sockets: { "/socket": UserSocket } });
