@@ -9,7 +9,8 @@ import type { Topics } from "../pubsub/topics.js";
 import { Deadline, type Port, type PortHandler, type Spawned } from "../runtime/process.js";
 import { chooseSerializer, type SerializerChoice } from "./choose-serializer.js";
 import { Connection } from "./connection.js";
-import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "./requests.js";
+import { packInfo } from "./packed-info.js";
+import type { ConnectAnswer, ConnectArgs, RouteManifest, SocketManifest } from "./requests.js";
 import { type Route, resolveRoutes } from "./route.js";
 import type { Serializer } from "./serializer.js";
 import { sharedNowMs } from "./telemetry.js";
@@ -51,10 +52,9 @@ export class SocketAcceptor implements Acceptor, PortHandler {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
     if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
     const { manifest, transport } = this.#setup;
-    const { filter } = manifest;
-    const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
+    const args: ConnectArgs = [params, packInfo(info), transport, serializer.vsn, sharedNowMs(), manifest.filter];
     return new Promise((resolve) => {
-      const waiting = new Waiting(this, call, serializer, resolve);
+      const waiting = new Waiting(this, args, serializer, resolve);
       this.#waiting.add(waiting);
       this.#openPort().limit(waiting, manifest.connectTimeoutMs);
       this.#ask(waiting);
@@ -89,7 +89,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
   #ask(waiting: Waiting): void {
     if (!this.#waiting.has(waiting)) return;
     // Plain data: what the user's connect gets is a copy on another thread.
-    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, [waiting.call], "connect", "brief");
+    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, waiting.args, "connect", "brief");
     waiting.process = spawned ?? null;
     if (spawned === undefined) setTimeout(() => this.#ask(waiting), RETRY_MS);
     else this.#asked.set(spawned.pid, waiting);
@@ -135,7 +135,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
 
 /** A client that waits for its `connect`. */
 class Waiting extends Deadline {
-  readonly call: ConnectCall;
+  readonly args: ConnectArgs;
   readonly serializer: Serializer;
   readonly resolve: (outcome: ConnectOutcome) => void;
   /** What runs it, when there was a scheduler that took it. */
@@ -144,13 +144,13 @@ class Waiting extends Deadline {
 
   constructor(
     acceptor: SocketAcceptor,
-    call: ConnectCall,
+    args: ConnectArgs,
     serializer: Serializer,
     resolve: (outcome: ConnectOutcome) => void,
   ) {
     super();
     this.#acceptor = acceptor;
-    this.call = call;
+    this.args = args;
     this.serializer = serializer;
     this.resolve = resolve;
   }

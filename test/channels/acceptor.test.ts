@@ -41,7 +41,11 @@ function accepting() {
   const acceptor = new SocketAcceptor({
     ...{ manifest, transport: "test", openPort, topics: {} as unknown as Topics, throttle: new Throttle(() => {}) },
   });
-  const connect = (): Promise<ConnectOutcome> => acceptor.connect({ params: {}, info: {} as ConnectInfo }, "2.0.0");
+  const info: ConnectInfo = {
+    ...{ peer: { address: "127.0.0.1", port: 1 }, uri: { scheme: "http", host: "localhost", path: "/", query: "" } },
+    ...{ userAgent: null, xHeaders: {}, traceContextHeaders: {}, secWebSocketHeaders: {}, authToken: null, custom: {} },
+  };
+  const connect = (): Promise<ConnectOutcome> => acceptor.connect({ params: {}, info }, "2.0.0");
   return { acceptor, connect, opened, deadlines, forgotten, killed };
 }
 
