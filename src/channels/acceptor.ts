@@ -3,6 +3,7 @@
  * answered. On the I/O thread; it knows the socket by its manifest only. All clients that wait for their answer share one
  * port, which is there as long as somebody waits.
  */
+import type { LimitCode } from "../core/limit-codes.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Topics } from "../pubsub/topics.js";
@@ -50,7 +51,10 @@ export class SocketAcceptor implements Acceptor, PortHandler {
 
   connect({ params, info }: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
-    if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
+    if (serializer === undefined) {
+      this.#hit("refused.version");
+      return Promise.resolve({ tag: "refused", refusal: null });
+    }
     const { manifest, transport } = this.#setup;
     const args: ConnectArgs = [params, packInfo(info), transport, serializer.vsn, sharedNowMs(), manifest.filter];
     return new Promise((resolve) => {
@@ -98,8 +102,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
   /** `connect` takes too long. */
   late(waiting: Waiting): void {
     if (waiting.process !== null) this.#port?.exit(waiting.process.pid, "kill");
-    const { throttle, transport } = this.#setup;
-    throttle.hit("refused.connect_timeout", { transport, id: null, topic: null });
+    this.#hit("refused.connect_timeout");
     this.#decide(waiting, { tag: "unavailable" });
   }
 
@@ -112,7 +115,14 @@ export class SocketAcceptor implements Acceptor, PortHandler {
       port?.close("normal");
       this.#port = null;
     }
+    if (outcome.tag === "refused") this.#hit("refused.connect");
+    if (outcome.tag === "failed") this.#hit("refused.connect_failed");
     waiting.resolve(outcome);
+  }
+
+  #hit(code: LimitCode): void {
+    const { throttle, transport } = this.#setup;
+    throttle.hit(code, { transport, id: null, topic: null });
   }
 
   /** The port that all wait at. Application code could have killed it: then those who waited are answered when their time is over. */

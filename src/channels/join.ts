@@ -25,7 +25,8 @@ import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
 import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
-import type { JoinArgs, RouteManifest, RouteMessage } from "./requests.js";
+import type { JoinArgs, RouteManifest } from "./requests.js";
+import { isEncoded, routeMessageIn } from "./route-message.js";
 import { sharedNowMs } from "./telemetry.js";
 import type { SharedMessage } from "./transport.js";
 
@@ -130,9 +131,11 @@ export class Join extends Deadline implements PortHandler, Subscriber {
     limits.overflows(true);
   }
 
-  #handled(count: number, bytes: number): void {
+  /** @param told - Never more than it was given, whatever its thread says. */
+  #handled(told: number, toldBytes: number): void {
     const { limits } = this.#connection;
-    this.#unhandled -= count;
+    const bytes = Math.min(toldBytes, this.#unhandledBytes);
+    this.#unhandled -= Math.min(told, this.#unhandled);
     this.#unhandledBytes -= bytes;
     const isOver = this.#overflows && this.#unhandled <= this.#route.limits.maxUnhandled / 2;
     if (isOver) this.#overflows = false;
@@ -172,6 +175,7 @@ export class Join extends Deadline implements PortHandler, Subscriber {
 
   data(frame: Encoded): void {
     if (this.#replaced) return;
+    if (!isEncoded(frame)) return this.#broken();
     const { transport, serializer } = this.#connection;
     if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame, null);
     else transport.send(frame);
@@ -179,7 +183,8 @@ export class Join extends Deadline implements PortHandler, Subscriber {
 
   message(message: unknown): void {
     if (isDown(message)) return this.#down();
-    const told = message as RouteMessage; // the channel's process is the only one that knows this port
+    const told = routeMessageIn(message);
+    if (told === null) return this.#broken();
     switch (told[0]) {
       case "joined":
         return this.#joined(told[1]);
@@ -192,10 +197,21 @@ export class Join extends Deadline implements PortHandler, Subscriber {
       case "drain":
         return this.#connection.drain();
       case "malformed":
-        return this.#connection.malformed();
+        return this.#connection.isMalformed(this.topic, told[1]) ? this.#connection.malformed() : this.#broken();
       case "push":
         return this.#push(told[1], told[2], told[3]);
     }
+  }
+
+  /**
+   * What the channel says makes no sense: its thread is coming apart, as code there has taken away `Array` or the like. That
+   * must cost the connection nothing. The channel may not be able to hear that it has to go.
+   */
+  #broken(): void {
+    if (this.#channel !== null) this.#port.exit(this.#channel, "kill");
+    if (this.state === "joining") this.#refuse({ reason: "join crashed" });
+    else this.#end(ControlEvent.error, { reason: "channel_crash" });
+    this.#replaced = true; // and is heard no more
   }
 
   #push(frame: Encoded, event: string, latest: string): void {
@@ -217,7 +233,9 @@ export class Join extends Deadline implements PortHandler, Subscriber {
     if (this.state === "joined") return this.#connection.transport.sendShared(shared);
     this.#broadcasts ??= [];
     this.#broadcasts.push(shared);
-    if (this.#broadcasts.length > MAX_HELD_BROADCASTS) this.#broadcasts.shift();
+    if (this.#broadcasts.length <= MAX_HELD_BROADCASTS) return;
+    this.#broadcasts.shift();
+    this.#connection.limits.hit("dropped.held", this.topic);
   }
 
   #joined(reply: Encoded): void {

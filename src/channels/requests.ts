@@ -57,8 +57,8 @@ export type RouteMessage =
   | readonly ["handled", count: number, bytes: number]
   /** It was told to drain: its whole connection closes. */
   | readonly ["drain"]
-  /** A frame that only looked well from its head. */
-  | readonly ["malformed"]
+  /** A frame that only looked well from its head: the I/O thread looks for itself. */
+  | readonly ["malformed", frame: Encoded]
   /** A push of which only the newest matters; see `latest.ts`. */
   | readonly ["push", frame: Encoded, event: string, latest: string];
 

@@ -93,7 +93,8 @@ export interface SocketOptions {
   /** How much a client may send over one connection. */
   readonly limits?: SocketLimits;
   /**
-   * Where `connect` runs. `"dedicated"`: on a thread kept for it; see {@link Isolation}. Its channels have their own.
+   * Where `connect` runs: a thread (`"dedicated"`) or an OS process (`"process"`) may be kept for it; see {@link Isolation}. Its
+   * channels have an isolation of their own.
    * @defaultValue `"shared"`
    */
   readonly isolation?: Isolation;

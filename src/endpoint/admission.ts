@@ -4,7 +4,6 @@
  * poll from its first request until it ends.
  */
 import { checkInteger } from "../core/check-integer.js";
-import type { Counts } from "../core/counts.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES } from "../transports/outbound-budget.js";
 
 export interface ConnectionLimitOptions {
@@ -46,25 +45,23 @@ type AdmissionLimits = Required<Omit<ConnectionLimitOptions, "maxTotalBufferedBy
 
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #counts: Counts;
   /** Only kept if there is a limit for it. */
   readonly #byAddress = new Map<string, number>();
   #connections = 0;
   /** One for all that are counted as connections only. */
   readonly #left = (): void => this.#count(null, -1);
 
-  constructor(limits: AdmissionLimits, counts: Counts) {
+  constructor(limits: AdmissionLimits) {
     this.#limits = limits;
-    this.#counts = counts;
   }
 
   /** Lets a client in: answers what is to be called, once, when it is gone; or why it may not come in. */
   enter(address: string): (() => void) | Full {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     const from = maxConnectionsPerAddress === Number.POSITIVE_INFINITY ? null : networkOf(address);
-    if (this.#connections >= maxConnections) return this.#full("max_connections");
+    if (this.#connections >= maxConnections) return "max_connections";
     if (from !== null && (this.#byAddress.get(from) ?? 0) >= maxConnectionsPerAddress) {
-      return this.#full("max_connections_per_address");
+      return "max_connections_per_address";
     }
     this.#count(from, 1);
     return from === null ? this.#left : () => this.#count(from, -1);
@@ -76,11 +73,6 @@ export class Admission {
     const count = (this.#byAddress.get(from) ?? 0) + change;
     if (count === 0) this.#byAddress.delete(from);
     else this.#byAddress.set(from, count);
-  }
-
-  #full(why: Full): Full {
-    this.#counts.add(`refused.${why}`);
-    return why;
   }
 }
 

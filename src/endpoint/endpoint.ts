@@ -19,6 +19,7 @@ import { loadSerializers, type SerializerChoice } from "../channels/choose-seria
 import { Throttle } from "../channels/throttle.js";
 import type { Counts } from "../core/counts.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
@@ -75,6 +76,7 @@ export class Endpoint {
   readonly #host: string;
   readonly #openPort: (handler: PortHandler, label: string) => Port;
   readonly #admission: Admission;
+  readonly #throttle: Throttle;
   #server: Server | null = null;
   #ownsServer = false;
   #stopping = false;
@@ -86,13 +88,14 @@ export class Endpoint {
 
   constructor({ mounts, topics, openPort, host, counts, connectionLimits }: EndpointSetup) {
     this.#host = host;
-    const admission = new Admission(connectionLimits, counts);
+    const admission = new Admission(connectionLimits);
     this.#admission = admission;
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
+    this.#throttle = throttle;
     const budget = new OutboundBudget(connectionLimits.maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
@@ -167,7 +170,7 @@ export class Endpoint {
     for (const { mount } of this.#longPolls) mount.letNobodyIn();
     if (!this.#ownsServer) server?.off("upgrade", this.#onUpgrade);
     const closed = server !== null && this.#ownsServer && server.listening ? close(server) : undefined;
-    for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
+    for (const socket of this.#connecting) this.#turnAway("refused.upgrade.stopping", socket, 503);
     this.#connecting.clear();
     const websockets = this.#mounted.flatMap(({ websockets }) => [...websockets.connections]);
     const sessions = this.#longPolls.flatMap(({ mount }) => [...mount.sessions.values()]);
@@ -209,19 +212,27 @@ export class Endpoint {
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
-      if (this.#stopping) return refuse(socket, 503, STATUS_CODES[503]);
+      if (this.#stopping) return this.#turnAway("refused.upgrade.stopping", socket, 503);
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
-      if (entered === "max_connections") return refuse(socket, 503, entered);
-      if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
+      if (entered === "max_connections") return this.#turnAway("refused.max_connections", socket, 503, entered);
+      if (entered === "max_connections_per_address") {
+        return this.#turnAway("refused.max_connections_per_address", socket, 429, entered);
+      }
       socket.on("close", entered); // which comes once
       const params = decodeQuery(query);
-      if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
+      if (params === undefined) return this.#turnAway("refused.upgrade.query", socket, 400);
       void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
       return;
     }
     const others = (this.#server?.listenerCount("upgrade") ?? 0) > 1;
-    if (!others) refuse(socket, 404, STATUS_CODES[404]);
+    if (!others) this.#turnAway("refused.upgrade.path", socket, 404);
   };
+
+  /** Refuses an upgrade for a reason of ours; for those of `connect` the acceptor counts. */
+  #turnAway(code: LimitCode, socket: Duplex, status: number, body: string = STATUS_CODES[status] ?? ""): void {
+    this.#throttle.hit(code, { transport: "websocket", id: null, topic: null });
+    refuse(socket, status, body);
+  }
 
   async #connect(
     { origin, authToken: withToken, connectInfo, subprotocols, acceptor, websockets }: Mounted,
@@ -234,12 +245,14 @@ export class Endpoint {
   ): Promise<void> {
     const secure = isSecure(request);
     const address = requestAddress(request.headers.host, secure);
-    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403);
+    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) {
+      return this.#turnAway("refused.upgrade.origin", socket, 403, "");
+    }
     const negotiated = negotiate(request.headers["sec-websocket-protocol"], subprotocols, withToken);
-    if (negotiated.tag === "unknown") return refuse(socket, 403);
-    if (negotiated.tag === "bad_token") return refuse(socket, 500, STATUS_CODES[500]);
+    if (negotiated.tag === "unknown") return this.#turnAway("refused.upgrade.subprotocol", socket, 403, "");
+    if (negotiated.tag === "bad_token") return this.#turnAway("refused.upgrade.auth_token", socket, 500);
     const problem = handshakeProblem(request);
-    if (problem !== undefined) return refuse(socket, 400, problem);
+    if (problem !== undefined) return this.#turnAway("refused.upgrade.handshake", socket, 400, problem);
     const info = connectInfoOf({
       ...{ request, secure, host: address.host, path, query, custom: connectInfo },
       authToken: negotiated.authToken,

@@ -4,6 +4,7 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
 import type { Throttle } from "../channels/throttle.js";
 import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
@@ -11,7 +12,7 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
-import type { Admission } from "./admission.js";
+import type { Admission, Full } from "./admission.js";
 import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
@@ -37,6 +38,7 @@ export class LongPollRoute {
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
   readonly #admission: Admission;
+  readonly #hit: (code: LimitCode) => void;
 
   constructor({
     manifest,
@@ -57,7 +59,8 @@ export class LongPollRoute {
       ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort, throttle },
       ...chosen,
     });
-    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts);
+    this.#hit = (code) => throttle.hit(code, { transport: "longpoll", id: null, topic: null });
+    this.mount = new LongPollMount(longpoll, afterTurn, this.#hit);
     this.#manifest = manifest;
     this.#publicHost = host;
   }
@@ -72,6 +75,7 @@ export class LongPollRoute {
     if (queryParams === undefined) {
       answerHttp(response, 400);
     } else if (!checkOrigin(this.#origin, request.headers.origin, address, this.#publicHost)) {
+      this.#hit("refused.longpoll.origin");
       // Not only of who begins a session: a token does not open it to another page.
       answerStatus(response, PollStatus.forbidden);
     } else {
@@ -83,7 +87,11 @@ export class LongPollRoute {
         });
         return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
       };
-      const enter = () => this.#admission.enter(request.socket.remoteAddress ?? "");
+      const enter = (): (() => void) | Full => {
+        const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
+        if (typeof entered === "string") this.#hit(`refused.${entered}`);
+        return entered;
+      };
       this.mount.handle({ request, response, token: params.token, enter, connect });
     }
     return true;

@@ -8,6 +8,7 @@ import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { Interest } from "./shared/interest.js";
 import { Keys } from "./shared/keys.js";
+import { Marks } from "./shared/marks.js";
 import type { Mirror } from "./shared/mirror.js";
 import { Names } from "./shared/names.js";
 import { Placements } from "./shared/placements.js";
@@ -18,7 +19,7 @@ import { Cells, type SharedBuffers } from "./shared/shared.js";
  * @param seed - Of the tables these are a copy of, if they are one.
  */
 export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31)): SharedBuffers {
-  return {
+  const tables = {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
     placements: new SharedArrayBuffer(Placements.bytes()),
     names: new SharedArrayBuffer(Names.bytes()),
@@ -28,6 +29,7 @@ export function allocateShared(slots: number, dedicated = 0, seed: number = rand
     slots,
     dedicated,
   };
+  return { ...tables, marks: new SharedArrayBuffer(Marks.bytes(tables)) };
 }
 
 export interface ThreadSetup {

@@ -53,7 +53,8 @@ export function setLabel(label: string): void {
  */
 export function setMaxMailbox(limit: number): void {
   if (limit !== Number.POSITIVE_INFINITY) checkInteger("maxMailbox", limit, 1, NO_LIMIT);
-  current().maxMailbox = Math.min(limit, NO_LIMIT);
+  const record = current();
+  record.scheduler.longMailboxes.limit(record, Math.min(limit, NO_LIMIT));
 }
 
 /** An `AbortSignal` that fires when the calling process exits: hand it to `fetch` and other long work. */

@@ -12,7 +12,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConnectOutcome, Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
-import { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import { answerHttp, answerPoll, answerPreflight, answerStatus, PollStatus } from "./longpoll-answer.js";
 import { messagesOf } from "./longpoll-batch.js";
 import { type Body, type Budget, readBody } from "./longpoll-body.js";
@@ -85,7 +85,7 @@ export class LongPollMount implements SessionHost {
   readonly #options: Required<LongPollOptions>;
   readonly #afterTurn: (action: () => void) => void;
   readonly #tokens: SessionTokens;
-  readonly #counts: Counts;
+  readonly hit: (code: LimitCode) => void;
   readonly #sessions = new Map<string, LongPollSession>();
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
@@ -94,14 +94,14 @@ export class LongPollMount implements SessionHost {
   #unflushed: LongPollSession[] = [];
   #stopped = false;
 
-  /** @param counts - Of the endpoint: what its limits refuse. */
+  /** @param hit - Told each time that a limit has struck. */
   constructor(
     options: LongPollOptions,
     afterTurn: (action: () => void) => void,
-    counts: Counts = new Counts(),
+    hit: (code: LimitCode) => void = () => {},
     clock: Clock = monotonicClock,
   ) {
-    this.#counts = counts;
+    this.hit = hit;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
     this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
@@ -139,7 +139,7 @@ export class LongPollMount implements SessionHost {
         if (session === undefined) return answerStatus(response, PollStatus.gone);
         // The answer to its last POST is held back. Who sends another one all the same is not slowed down by that.
         if (session.isPaused) {
-          this.#counts.add("refused.post");
+          this.hit("refused.post");
           return this.#turnAway(response, 429);
         }
         void this.#post(session, request, response);
@@ -195,7 +195,7 @@ export class LongPollMount implements SessionHost {
     const { maxSessions } = this.#options;
     if (this.#stopped) return this.#turnAway(response);
     if (this.#sessions.size + this.#connecting.size >= maxSessions) {
-      this.#counts.add("refused.max_sessions");
+      this.hit("refused.max_sessions");
       return this.#turnAway(response);
     }
     const entered = enter();

@@ -51,15 +51,12 @@ test("a connect that awaits nothing has answered and ended before the next proce
   ]);
 });
 
-test("a connect that awaits something answers and ends when that is there", async () => {
+test("a connect that awaits something answers when that is there, and then ends", async () => {
   const refusal = async () => ({ status: 404 });
-  assert.deepEqual(await order({ connect: async () => ok() }), [
-    "the next one ran",
-    ["accepted", "its pid", null, {}],
-    "normal",
-  ]);
-  assert.deepEqual(await order({ connect: async () => error("no"), refusal }), [
-    "the next one ran",
+  const ofItsOwn = async (options: Omit<SocketOptions, "channels">): Promise<unknown[]> =>
+    (await order(options)).filter((message) => message !== "the next one ran"); // which may be before it or after it
+  assert.deepEqual(await ofItsOwn({ connect: async () => ok() }), [["accepted", "its pid", null, {}], "normal"]);
+  assert.deepEqual(await ofItsOwn({ connect: async () => error("no"), refusal }), [
     ["refused", "its pid", { status: 404 }],
     "normal",
   ]);

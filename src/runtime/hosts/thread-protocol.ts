@@ -32,6 +32,8 @@ export interface ThreadData {
 export interface Peer {
   readonly thread: number;
   readonly port: MessagePort | null;
+  /** It is in an OS process of its own: the port is one to the main thread, which passes on what is for it. */
+  readonly isRelayed?: true;
 }
 
 /** What a thread has loaded. */

@@ -9,6 +9,7 @@ import { type Outside, PortsOutside } from "../links/outside.js";
 import { Uplink } from "../links/uplink.js";
 import { openServices } from "../port.js";
 import { type LoadedProgram, loadProgram } from "../program.js";
+import { Marks } from "../shared/marks.js";
 import { hearStrays } from "../strays.js";
 import { offerBlackBox, openBlackBox } from "../watchdog/black-box.js";
 import { pulse } from "../watchdog/pulse.js";
@@ -21,7 +22,7 @@ export async function runThread(): Promise<void> {
   const data = workerData as ThreadData; // what runtime.ts gave it
   const { slots, dedicated, seed } = data.tables;
   const shared = data.shared ?? allocateShared(slots, dedicated, seed);
-  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control);
+  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control, data.thread);
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
@@ -39,10 +40,11 @@ export async function runThread(): Promise<void> {
   }
 
   await outside.complete;
+  const hasCopies = loaded.listed.some(({ isolation }) => isolation === "process");
   const scheduler = bootScheduler({
     ...data,
     shared,
-    mirror: outside.mirror,
+    mirror: outside.mirror ?? (hasCopies ? new Marks(shared, data.slot) : null),
     definitions: loaded.definitions,
     runsUserCode: true,
     report: (report) => outside.tell({ tag: "report", report }), // plain data: it can be copied

@@ -67,6 +67,17 @@ export class Router {
     this.#complete = thread;
   }
 
+  /** Calls `pass` with what comes over a link for others, in the order of all that comes over any. */
+  relay(link: Link, pass: (batch: Batch) => void): void {
+    this.#arrivals.add(link, pass, () => {}); // bytes can always be read
+  }
+
+  /** Takes in what is still in such a link, and closes it. */
+  endRelay(link: Link): void {
+    this.#arrivals.drain(link);
+    link.close();
+  }
+
   /** Takes in what a dead thread had still posted, then forgets it. */
   disconnect(thread: number): void {
     this.#down.add(thread);

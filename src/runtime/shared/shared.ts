@@ -9,6 +9,7 @@
  *   names     registered names: name → pid (names.ts)
  *   keys      unique keys of registries: registry, key → pid (keys.ts)
  *   interest  which slots have subscribers of a topic (interest.ts)
+ *   marks     what of names, keys and interest was written and is to be told to other OS processes (marks.ts)
  * ```
  */
 
@@ -24,6 +25,7 @@ export interface SharedBuffers {
   readonly names: SharedArrayBuffer;
   readonly keys: SharedArrayBuffer;
   readonly interest: SharedArrayBuffer;
+  readonly marks: SharedArrayBuffer;
   /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
   readonly seed: number;
   /** The I/O thread, schedulers, and what is kept for definitions. */
@@ -74,7 +76,7 @@ export class Cells {
   setThread(slot: number, thread: number | undefined): void {
     Atomics.store(this.#cells, slot * ROW + LOAD, 0);
     Atomics.store(this.#cells, slot * ROW + THREAD, thread === undefined ? 0 : thread + 1);
-    this.#mirror?.claimed(Table.cells, slot * ROW);
+    this.#mirror?.written(Table.cells, slot * ROW);
   }
 
   /**
