@@ -13,6 +13,7 @@ import { Connection } from "./connection.js";
 import { packInfo } from "./packed-info.js";
 import type { ConnectAnswer, ConnectArgs, RouteManifest, SocketManifest } from "./requests.js";
 import { type Route, resolveRoutes } from "./route.js";
+import { connectAnswerIn } from "./route-message.js";
 import type { Serializer } from "./serializer.js";
 import { sharedNowMs } from "./telemetry.js";
 import type { Throttle } from "./throttle.js";
@@ -69,10 +70,9 @@ export class SocketAcceptor implements Acceptor, PortHandler {
 
   message(message: unknown): void {
     if (isDown(message)) return this.#down(message.from as Pid, message.reason); // monitored by pid
-    if (!Array.isArray(message)) return; // this port is the parent of application code, which may send it anything
-    const answer = message as unknown as ConnectAnswer;
-    const waiting = this.#asked.get(answer[1]);
-    if (waiting === undefined) return; // too late
+    const answer = connectAnswerIn(message);
+    const waiting = answer === null ? undefined : this.#asked.get(answer[1]);
+    if (answer === null || waiting === undefined) return; // nothing that all who wait here may suffer from; or too late
     this.#port?.forget((waiting.process as Spawned).ref); // it has done its work and ends
     this.#decide(waiting, this.#outcome(answer, waiting.serializer));
   }

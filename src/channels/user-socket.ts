@@ -184,13 +184,15 @@ export function socket(options: SocketOptions): UserSocket {
 
 function accept(result: unknown): never {
   const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
-  if (result instanceof Ok && (typeof id === "string" || id === null)) {
+  const hasId = typeof id === "string" || id === null;
+  if (result instanceof Ok && hasId && typeof assigns === "object" && assigns !== null) {
     answer(["accepted", self(), id, assigns]);
     throw new Exit("normal");
   }
   // The client is refused, as in Phoenix; the crash that follows is for the eyes of who wrote it.
   answer(["refused", self(), null]);
-  const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
+  const part = hasId ? `assigns that are a ${typeof assigns}` : `an id that is a ${typeof id}`;
+  const what = result instanceof Ok ? part : `a ${typeof result}`;
   throw new RuntimeError(
     ErrorCode.badReturn,
     `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,

@@ -4,6 +4,7 @@ import { packInfo } from "../../src/channels/packed-info.js";
 import type { ConnectArgs } from "../../src/channels/requests.js";
 import type { ConnectInfo } from "../../src/channels/transport.js";
 import { type SocketOptions, socket } from "../../src/channels/user-socket.js";
+import type { ErrorReason } from "../../src/core/exit-reason.js";
 import { isDown } from "../../src/core/messages.js";
 import { error, ok } from "../../src/otp/results.js";
 import { receive, self, send, spawn, spawnMonitor } from "../../src/runtime/process.js";
@@ -60,6 +61,19 @@ test("a connect that awaits something answers when that is there, and then ends"
     ["refused", "its pid", { status: 404 }],
     "normal",
   ]);
+});
+
+test("a connect that returns what is not allowed refuses its client, and crashes", async () => {
+  for (const result of [
+    ok({ id: 7 as never }),
+    ok({ assigns: 7 as never }),
+    ok({ assigns: null as never }),
+    7 as never,
+  ]) {
+    const [answer, reason] = await order({ connect: () => result });
+    assert.deepEqual(answer, ["refused", "its pid", null]);
+    assert.match(String((reason as ErrorReason).message), /^connect returned (an id|assigns|a number)/);
+  }
 });
 
 test("connect gets its parameters and what is known of the request as they were", async () => {
