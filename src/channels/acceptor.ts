@@ -10,8 +10,10 @@ import type { Topics } from "../pubsub/topics.js";
 import { Deadline, type Port, type PortHandler, type Spawned } from "../runtime/process.js";
 import { chooseSerializer, type SerializerChoice } from "./choose-serializer.js";
 import { Connection } from "./connection.js";
-import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "./requests.js";
+import { packInfo } from "./packed-info.js";
+import type { ConnectAnswer, ConnectArgs, RouteManifest, SocketManifest } from "./requests.js";
 import { type Route, resolveRoutes } from "./route.js";
+import { connectAnswerIn } from "./route-message.js";
 import type { Serializer } from "./serializer.js";
 import { sharedNowMs } from "./telemetry.js";
 import type { Throttle } from "./throttle.js";
@@ -55,10 +57,9 @@ export class SocketAcceptor implements Acceptor, PortHandler {
       return Promise.resolve({ tag: "refused", refusal: null });
     }
     const { manifest, transport } = this.#setup;
-    const { filter } = manifest;
-    const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
+    const args: ConnectArgs = [params, packInfo(info), transport, serializer.vsn, sharedNowMs(), manifest.filter];
     return new Promise((resolve) => {
-      const waiting = new Waiting(this, call, serializer, resolve);
+      const waiting = new Waiting(this, args, serializer, resolve);
       this.#waiting.add(waiting);
       this.#openPort().limit(waiting, manifest.connectTimeoutMs);
       this.#ask(waiting);
@@ -69,10 +70,9 @@ export class SocketAcceptor implements Acceptor, PortHandler {
 
   message(message: unknown): void {
     if (isDown(message)) return this.#down(message.from as Pid, message.reason); // monitored by pid
-    if (!Array.isArray(message)) return; // this port is the parent of application code, which may send it anything
-    const answer = message as unknown as ConnectAnswer;
-    const waiting = this.#asked.get(answer[1]);
-    if (waiting === undefined) return; // too late
+    const answer = connectAnswerIn(message);
+    const waiting = answer === null ? undefined : this.#asked.get(answer[1]);
+    if (answer === null || waiting === undefined) return; // nothing that all who wait here may suffer from; or too late
     this.#port?.forget((waiting.process as Spawned).ref); // it has done its work and ends
     this.#decide(waiting, this.#outcome(answer, waiting.serializer));
   }
@@ -93,7 +93,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
   #ask(waiting: Waiting): void {
     if (!this.#waiting.has(waiting)) return;
     // Plain data: what the user's connect gets is a copy on another thread.
-    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, [waiting.call], "connect", "brief");
+    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, waiting.args, "connect", "brief");
     waiting.process = spawned ?? null;
     if (spawned === undefined) setTimeout(() => this.#ask(waiting), RETRY_MS);
     else this.#asked.set(spawned.pid, waiting);
@@ -145,7 +145,7 @@ export class SocketAcceptor implements Acceptor, PortHandler {
 
 /** A client that waits for its `connect`. */
 class Waiting extends Deadline {
-  readonly call: ConnectCall;
+  readonly args: ConnectArgs;
   readonly serializer: Serializer;
   readonly resolve: (outcome: ConnectOutcome) => void;
   /** What runs it, when there was a scheduler that took it. */
@@ -154,13 +154,13 @@ class Waiting extends Deadline {
 
   constructor(
     acceptor: SocketAcceptor,
-    call: ConnectCall,
+    args: ConnectArgs,
     serializer: Serializer,
     resolve: (outcome: ConnectOutcome) => void,
   ) {
     super();
     this.#acceptor = acceptor;
-    this.call = call;
+    this.args = args;
     this.serializer = serializer;
     this.resolve = resolve;
   }

@@ -24,7 +24,7 @@ import { bootChannel } from "./channel-process.js";
 import { type ChannelLimits, type ChannelRates, resolveChannelLimits } from "./limits.js";
 import { checkLogLevel, type LogLevel } from "./log.js";
 import type { Status } from "./protocol.js";
-import type { JoinRequest } from "./requests.js";
+import { type JoinArgs, joinRequestOf } from "./requests.js";
 import type { Socket } from "./socket.js";
 
 export type MaybePromise<T> = T | PromiseLike<T>;
@@ -89,7 +89,7 @@ export interface ChannelOptions<A extends object> {
   readonly isolation?: Isolation;
 }
 
-export class Channel implements Definition<readonly [JoinRequest]> {
+export class Channel implements Definition<JoinArgs> {
   readonly kind = "channel";
   // Erased: the process runs any channel alike, and the types have done their work where the channel was written.
   readonly options: ChannelOptions<Record<string, unknown>>;
@@ -110,8 +110,8 @@ export class Channel implements Definition<readonly [JoinRequest]> {
     return Object.keys(this.options.handleOut ?? {});
   }
 
-  boot(request: JoinRequest): Promise<Behaviour> | Behaviour {
-    return bootChannel(this, request);
+  boot(...args: JoinArgs): Promise<Behaviour> | Behaviour {
+    return bootChannel(this, joinRequestOf(args));
   }
 }
 

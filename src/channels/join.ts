@@ -25,7 +25,7 @@ import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
 import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
-import type { JoinRequest, RouteManifest } from "./requests.js";
+import type { JoinArgs, RouteManifest } from "./requests.js";
 import { isEncoded, routeMessageIn } from "./route-message.js";
 import { sharedNowMs } from "./telemetry.js";
 import type { SharedMessage } from "./transport.js";
@@ -86,20 +86,20 @@ export class Join extends Deadline implements PortHandler, Subscriber {
   /** Starts the channel, or answers that it can't be started for a while; `false` if no scheduler can take it now. */
   start(frame: Encoded): boolean {
     const { serializer, id, assigns, pid, transport, filter } = this.#connection;
-    const request = {
+    const args: JoinArgs = [
       frame,
-      vsn: serializer.vsn,
-      route: this.#port.pid,
-      connection: pid,
-      transport: transport.name,
+      serializer.vsn,
+      this.#port.pid,
+      pid,
+      transport.name,
       id,
-      assigns: { ...assigns, ...this.#route.assigns },
-      sentMs: sharedNowMs(),
+      { ...assigns, ...this.#route.assigns },
+      sharedNowMs(),
       filter,
-      tellAfterBytes: this.#connection.tellAfterBytes,
-    } satisfies JoinRequest;
+      this.#connection.tellAfterBytes,
+    ];
     const { beside } = this.#connection;
-    const spawned = this.#port.spawn(this.#route.channel, [request], `channel ${this.topic}`, beside);
+    const spawned = this.#port.spawn(this.#route.channel, args, `channel ${this.topic}`, beside);
     if (spawned === undefined) {
       if (!this.#port.isRefused(this.#route.channel)) return false;
       this.fail();

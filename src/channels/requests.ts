@@ -2,10 +2,11 @@
 import type { Pid } from "../core/pid.js";
 import type { FilterParameters } from "./filter-parameters.js";
 import type { ChannelRates, ConnectionRates } from "./limits.js";
+import type { PackedInfo } from "./packed-info.js";
 import type { Encoded } from "./protocol.js";
 import type { Refusal } from "./transport.js";
 
-/** Given to a channel at its start. */
+/** What a channel is given at its start. */
 export interface JoinRequest {
   /** The whole join frame; its payload is parsed by the channel. */
   readonly frame: Encoded;
@@ -27,6 +28,25 @@ export interface JoinRequest {
   readonly tellAfterBytes: number;
 }
 
+/** A {@link JoinRequest} on its way, without its keys: they would be copied with each of them, for 4 µs there and back. */
+export type JoinArgs = readonly [
+  frame: Encoded,
+  vsn: string,
+  route: Pid,
+  connection: Pid,
+  transport: string,
+  id: string | null,
+  assigns: JoinRequest["assigns"],
+  sentMs: number,
+  filter: FilterParameters,
+  tellAfterBytes: number,
+];
+
+export function joinRequestOf(args: JoinArgs): JoinRequest {
+  const [frame, vsn, route, connection, transport, id, assigns, sentMs, filter, tellAfterBytes] = args;
+  return { frame, vsn, route, connection, transport, id, assigns, sentMs, filter, tellAfterBytes };
+}
+
 /** From a channel to its route. What is for the client's eyes travels as data, in the same stream. */
 export type RouteMessage =
   | readonly ["joined", reply: Encoded]
@@ -43,15 +63,15 @@ export type RouteMessage =
   | readonly ["push", frame: Encoded, event: string, latest: string];
 
 /** Given to the process that runs a socket's `connect`. It answers with a {@link ConnectAnswer}. */
-export interface ConnectCall {
-  readonly params: { readonly [key: string]: unknown };
-  readonly info: unknown;
-  readonly transport: string;
-  readonly vsn: string;
+export type ConnectArgs = readonly [
+  params: { readonly [key: string]: unknown },
+  info: PackedInfo,
+  transport: string,
+  vsn: string,
   /** As in {@link JoinRequest}. */
-  readonly sentMs: number;
-  readonly filter: FilterParameters;
-}
+  sentMs: number,
+  filter: FilterParameters,
+];
 
 /** The last thing that a process does that runs `connect`; it says whose answer this is. */
 export type ConnectAnswer =

@@ -89,6 +89,7 @@ export type Headers = { readonly [name: string]: string };
 
 /** The response to a WebSocket request that `connect` refused. */
 export interface Refusal {
+  /** From 200 to 599; the answer to anything else is 403. */
   readonly status: number;
   /** Plain text. @defaultValue empty */
   readonly body?: string;

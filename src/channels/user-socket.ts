@@ -30,7 +30,8 @@ import type { Channel, MaybePromise } from "./channel.js";
 import { type FilterParameters, filterParameters } from "./filter-parameters.js";
 import { resolveSocketLimits, type SocketLimits } from "./limits.js";
 import { checkLogLevel, durationText, heardLevel, type LogLevel, log } from "./log.js";
-import type { ConnectAnswer, ConnectCall, SocketManifest } from "./requests.js";
+import { unpackInfo } from "./packed-info.js";
+import type { ConnectAnswer, ConnectArgs, SocketManifest } from "./requests.js";
 import { resolveRoutes } from "./route.js";
 import { type ConnectMetadata, sharedNowMs, spans } from "./telemetry.js";
 import type { ConnectInfo, Refusal } from "./transport.js";
@@ -99,7 +100,7 @@ export interface SocketOptions {
   readonly isolation?: Isolation;
 }
 
-export class UserSocket implements Definition<readonly [ConnectCall]> {
+export class UserSocket implements Definition<ConnectArgs> {
   readonly kind = "socket";
   readonly options: SocketOptions;
   readonly isolation: Isolation;
@@ -115,9 +116,10 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
    * Runs `connect`, answers the port that waits for it, its parent, and ends. All in one go if no callback is async: then the
    * answers of many clients, and the ends of these processes, leave the thread together.
    */
-  boot(call: ConnectCall): Promise<never> {
+  boot(...args: ConnectArgs): Promise<never> {
     const level = heardLevel(this.options.log ?? "info");
-    const result = spans.connect.isWatched || level !== null ? this.#told(call, level) : this.#connect(call);
+    const result =
+      spans.connect.isWatched || level !== null ? this.#told(args, level) : this.#connect(args[0], unpackInfo(args[1]));
     return isThenable(result)
       ? Promise.resolve(result).then((settled) => this.#decided(settled))
       : this.#decided(result);
@@ -131,25 +133,23 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     return isThenable(refused) ? Promise.resolve(refused).then(refuse) : refuse(refused);
   }
 
-  #connect({ params, info }: ConnectCall): unknown {
+  #connect(params: ConnectArgs[0], info: ConnectInfo): unknown {
     // The endpoint sends what its transports have read from the request.
-    return this.options.connect === undefined
-      ? ok()
-      : this.options.connect(params as ConnectParams, info as ConnectInfo);
+    return this.options.connect === undefined ? ok() : this.options.connect(params as ConnectParams, info);
   }
 
   /** Runs `connect` for people who listen: telemetry, and the log if `level` is heard. */
-  #told(call: ConnectCall, level: ReportLevel | null): unknown {
-    const { transport, vsn, params, info: connectInfo } = call;
+  #told([params, info, transport, vsn, sentMs, filter]: ConnectArgs, level: ReportLevel | null): unknown {
+    const connectInfo = unpackInfo(info);
     const userSocket = keyOf(this as Definition);
     const metadata: ConnectMetadata = { pid: self(), userSocket, transport, vsn, params, connectInfo };
-    const work = (): unknown => this.#connect(call);
-    return spans.connect.run(metadata, { queueMs: sharedNowMs() - call.sentMs }, work, (result, durationMs) => {
+    const work = (): unknown => this.#connect(params, connectInfo);
+    return spans.connect.run(metadata, { queueMs: sharedNowMs() - sentMs }, work, (result, durationMs) => {
       if (result instanceof Ok) metadata.result = "ok";
       else if (result instanceof Failure) metadata.result = "error";
       if (level === null || metadata.result === undefined) return;
       const how = metadata.result === "ok" ? "CONNECTED TO" : "REFUSED CONNECTION TO";
-      const shown = { transport, serializer: vsn, params: filterParameters(params, call.filter) };
+      const shown = { transport, serializer: vsn, params: filterParameters(params, filter) };
       log(level, `${how} ${userSocket} in ${durationText(durationMs)}`, shown);
     });
   }
@@ -184,13 +184,15 @@ export function socket(options: SocketOptions): UserSocket {
 
 function accept(result: unknown): never {
   const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
-  if (result instanceof Ok && (typeof id === "string" || id === null)) {
+  const hasId = typeof id === "string" || id === null;
+  if (result instanceof Ok && hasId && typeof assigns === "object" && assigns !== null) {
     answer(["accepted", self(), id, assigns]);
     throw new Exit("normal");
   }
   // The client is refused, as in Phoenix; the crash that follows is for the eyes of who wrote it.
   answer(["refused", self(), null]);
-  const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
+  const part = hasId ? `assigns that are a ${typeof assigns}` : `an id that is a ${typeof id}`;
+  const what = result instanceof Ok ? part : `a ${typeof result}`;
   throw new RuntimeError(
     ErrorCode.badReturn,
     `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,

@@ -41,7 +41,11 @@ function accepting() {
   const acceptor = new SocketAcceptor({
     ...{ manifest, transport: "test", openPort, topics: {} as unknown as Topics, throttle: new Throttle(() => {}) },
   });
-  const connect = (): Promise<ConnectOutcome> => acceptor.connect({ params: {}, info: {} as ConnectInfo }, "2.0.0");
+  const info: ConnectInfo = {
+    ...{ peer: { address: "127.0.0.1", port: 1 }, uri: { scheme: "http", host: "localhost", path: "/", query: "" } },
+    ...{ userAgent: null, xHeaders: {}, traceContextHeaders: {}, secWebSocketHeaders: {}, authToken: null, custom: {} },
+  };
+  const connect = (): Promise<ConnectOutcome> => acceptor.connect({ params: {}, info }, "2.0.0");
   return { acceptor, connect, opened, deadlines, forgotten, killed };
 }
 
@@ -65,6 +69,19 @@ test("clients that wait for connect at the same time share one port, which is cl
   );
   assert.deepEqual(forgotten, [2, 1]); // a process that has answered ends by itself
   assert.equal(deadlines.size, 0);
+});
+
+test("a refusal that makes no response is 403 without a body, as one that says nothing", async () => {
+  for (const bad of ["no", { status: "404" }, { status: 99 }, { body: "no" }, [], undefined]) {
+    const { acceptor, connect } = accepting();
+    const outcome = connect();
+    acceptor.message(["refused", pid(1), bad]);
+    assert.deepEqual(await outcome, { tag: "refused", refusal: null });
+  }
+  const { acceptor, connect } = accepting();
+  const outcome = connect();
+  acceptor.message(["refused", pid(1), { status: 404, body: 7 }]);
+  assert.deepEqual(await outcome, { tag: "refused", refusal: { status: 404 } });
 });
 
 test("a connect that fails costs its own client only, and one whose thread is gone runs again", async () => {
@@ -100,6 +117,8 @@ test("what is no answer is ignored, and after the port's end the next client get
   acceptor.message(null);
   acceptor.message("hello");
   acceptor.message(["accepted", "nobody", null, {}]);
+  acceptor.message(["accepted", pid(1), null, null]);
+  acceptor.message(["accepted", pid(1), 7, {}]);
   acceptor.message(["refused", pid(1), null]);
   assert.equal((await first).tag, "refused");
   const second = connect();
