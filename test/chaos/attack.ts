@@ -41,8 +41,6 @@ export interface Observed {
 }
 
 const WARM_UP_MS = 500;
-/** A client that doesn't read has so long to be noticed. */
-const UNREAD_MS = 1000;
 const FLOOD = 200_000;
 /** Times that it is sent a MiB: together more than a connection's buffers may hold. */
 const UNREAD = 40;
@@ -67,7 +65,7 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
       if (client !== own) connectionsLost++;
     },
     joined: (seat) => {
-      if (measuring && seat.client !== own) rejoinedMs = seat.joinedMs;
+      if (measuring && threadBefore.has(seat)) rejoinedMs = seat.joinedMs;
     },
     answered: (seat, ms) => {
       if (measuring) noteLatency(threadBefore.get(seat) ?? "", ms);
@@ -184,11 +182,12 @@ async function attack({ port, row, connections, channels, echoesPerSecond, limit
 
   async function stopReading(seat: Seat): Promise<string | null> {
     await joinAlone(seat);
+    const witness = (await Client.connect(port, -1, watcher)).seat(seat.topic);
+    await joinAlone(witness);
     seat.client.pause();
-    for (let told = 0; told < UNREAD; told++) {
-      seat.tell("deed", { name: "unread_pushes" });
-      await sleep(UNREAD_MS / UNREAD);
-    }
+    for (let told = 0; told < UNREAD; told++) seat.tell("deed", { name: "unread_pushes" });
+    // However long that takes: all of it has been sent when the witness has heard of the last.
+    await until(() => witness.events >= UNREAD, limitMs);
     seat.client.resume();
     const closed = await until(() => seat.client.isClosed, limitMs);
     return closed ? "closed" : "nothing";

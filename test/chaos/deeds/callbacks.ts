@@ -88,5 +88,6 @@ export const callbacks: Record<string, Deed> = {
   },
   unread_pushes: (socket) => {
     for (let n = 0; n < 16; n++) socket.push("much", { text: "x".repeat(64 * 1024) });
+    socket.broadcast("pushed", {}); // for one who reads
   },
 };
