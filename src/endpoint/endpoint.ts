@@ -18,7 +18,6 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
 import { Throttle } from "../channels/throttle.js";
 import type { Counts } from "../core/counts.js";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
@@ -28,11 +27,12 @@ import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transp
 import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
-import { Admission, type ConnectionLimitOptions } from "./admission.js";
+import type { Admission, Entered } from "./admission.js";
 import type { MountManifest } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 import { type DrainerOptions, drain } from "./drainer.js";
 import { interceptRequests } from "./intercept.js";
+import { listen, listenError, REUSE_PORT } from "./listen.js";
 import { LongPollRoute } from "./longpoll-route.js";
 
 /** What a transport's clients may speak; `null`: the default. */
@@ -51,7 +51,9 @@ export interface EndpointSetup {
   readonly host: string;
   /** What its limits have done, by code. */
   readonly counts: Counts;
-  readonly connectionLimits: Required<ConnectionLimitOptions>;
+  readonly admission: Admission;
+  /** Bytes that may wait for all its clients. */
+  readonly maxTotalBufferedBytes: number;
 }
 
 interface Mounted {
@@ -84,16 +86,15 @@ export class Endpoint {
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
-  constructor({ mounts, topics, openPort, host, counts, connectionLimits }: EndpointSetup) {
+  constructor({ mounts, topics, openPort, host, counts, admission, maxTotalBufferedBytes }: EndpointSetup) {
     this.#host = host;
-    const admission = new Admission(connectionLimits, counts);
     this.#admission = admission;
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
-    const budget = new OutboundBudget(connectionLimits.maxTotalBufferedBytes, afterTurn);
+    const budget = new OutboundBudget(maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
@@ -132,23 +133,17 @@ export class Endpoint {
   /**
    * Listens on a server of its own.
    *
+   * @param shared - Whether others listen on the same port: other threads, that is. Each gets a share of the connections.
    * @returns The port, also when 0 asked for any.
    * @throws RuntimeError `portTaken`
    */
-  listen(port: number, address: string | undefined, http: ServerOptions = {}): Promise<number> {
+  listen(port: number, address: string | undefined, http: ServerOptions = {}, shared = false): Promise<number> {
     const server = createServer(http, this.#onRequest);
     this.#ownsServer = true;
     this.#takeUpgrades(server);
-    return new Promise((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => {
-        const taken = error.code === "EADDRINUSE";
-        const message = taken ? `port ${port} is taken by another program; choose another one` : error.message;
-        reject(taken ? new RuntimeError(ErrorCode.portTaken, message, { cause: error }) : error);
-      });
-      server.listen({ port, host: address }, () => {
-        const bound = server.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : port);
-      });
+    const host = address === undefined ? {} : { host: address };
+    return listen(server, { port, ...host, ...(shared ? REUSE_PORT : {}) }).catch((error: NodeJS.ErrnoException) => {
+      throw listenError(port, error);
     });
   }
 
@@ -210,18 +205,34 @@ export class Endpoint {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
       if (this.#stopping) return refuse(socket, 503, STATUS_CODES[503]);
+      const connect = (entered: Entered): void => {
+        if (!this.#letIn(socket, entered)) return;
+        const params = decodeQuery(query);
+        if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
+        void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
+      };
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
-      if (entered === "max_connections") return refuse(socket, 503, entered);
-      if (entered === "max_connections_per_address") return refuse(socket, 429, entered);
-      socket.on("close", entered); // which comes once
-      const params = decodeQuery(query);
-      if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
-      void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
+      if (entered instanceof Promise) void entered.then(connect);
+      else connect(entered);
       return;
     }
     const others = (this.#server?.listenerCount("upgrade") ?? 0) > 1;
     if (!others) refuse(socket, 404, STATUS_CODES[404]);
   };
+
+  /** Refuses a client that is one too many, and counts on the end of others. */
+  #letIn(socket: Duplex, entered: Entered): boolean {
+    if (entered === "max_connections") refuse(socket, 503, entered);
+    else if (entered === "max_connections_per_address") refuse(socket, 429, entered);
+    else if (socket.destroyed)
+      entered(); // while another thread was asked
+    else {
+      socket.on("close", entered); // which comes once
+      if (!this.#stopping) return true;
+      refuse(socket, 503, STATUS_CODES[503]); // meanwhile
+    }
+    return false;
+  }
 
   async #connect(
     { origin, authToken: withToken, connectInfo, subprotocols, acceptor, websockets }: Mounted,

@@ -67,6 +67,8 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** The longest delay Node.js timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+type Entered = (() => void) | "max_connections" | "max_connections_per_address";
+
 /** A request that went through `checkOrigin`. */
 export interface LongPollRequest {
   readonly request: IncomingMessage;
@@ -74,7 +76,7 @@ export interface LongPollRequest {
   /** The parameter `token`. A header `x-phoenix-longpoll-token` goes before it. */
   readonly token: unknown;
   /** Asks whether there is room for one more client: what is to be called when it is gone, or why there is none. */
-  readonly enter: () => (() => void) | "max_connections" | "max_connections_per_address";
+  readonly enter: () => Entered | Promise<Entered>;
   /** Asks whether the client may connect, should this begin a session. */
   readonly connect: () => Promise<ConnectOutcome>;
 }
@@ -198,10 +200,15 @@ export class LongPollMount implements SessionHost {
       this.#counts.add("refused.max_sessions");
       return this.#turnAway(response);
     }
-    const entered = enter();
-    if (typeof entered === "string")
-      return this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
     this.#connecting.add(response);
+    const entering = enter();
+    const entered = entering instanceof Promise ? await entering : entering;
+    if (typeof entered === "string") {
+      // Stopped meanwhile, it has been turned away already.
+      if (this.#connecting.delete(response))
+        this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
+      return;
+    }
     const outcome = await connect();
     const isHere = this.#connecting.delete(response) && !response.destroyed; // else stopped meanwhile, or the client is gone
     if (!isHere || outcome.tag !== "accepted") entered();

@@ -19,6 +19,8 @@ export interface SchedulerHost {
   /** Never used again. */
   readonly number: number;
   readonly slot: number;
+  /** Whether it is an I/O thread, and no scheduler. */
+  readonly isIo: boolean;
   /** Settles with what it has loaded once it is ready; rejects with `startFailed` if it ends before. */
   readonly started: Promise<Loaded>;
   /** Whether it has loaded the application and takes turns. */
@@ -60,8 +62,9 @@ export interface HostMemory {
 export interface HostSetup {
   readonly number: number;
   readonly slot: number;
-  /** URL of the application module. */
+  /** URL of what it loads: the application module, or the program of I/O threads. */
   readonly url: string;
+  readonly isIo: boolean;
   readonly shared: SharedBuffers;
   readonly options: Required<RuntimeOptions>;
   readonly heard: (report: Report) => void;
@@ -84,6 +87,7 @@ export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "pee
     thread: number,
     slot,
     tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed },
+    isIo: setup.isIo,
     budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
     reporting: reportingOf(options),
     beatMs: beatMsOf(options),

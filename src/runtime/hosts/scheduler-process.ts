@@ -39,6 +39,7 @@ const PIPE_END_WAIT_MS = 1000;
 export class SchedulerProcess implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
+  readonly isIo = false;
   readonly started: Promise<Loaded>;
   memory: HostMemory = { rssBytes: 0, ownBytes: 0, told: 0 };
   vitals: Vitals = NO_VITALS;
@@ -234,10 +235,10 @@ export class ProcessHosting implements Hosting {
   }
 
   start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
-    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: null }];
+    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: null, isIo: false }];
     for (const other of others) {
-      peers.push({ thread: other.number, port: null });
-      other.order({ tag: "peer", thread: setup.number, port: null });
+      peers.push({ thread: other.number, port: null, isIo: false });
+      other.order({ tag: "peer", thread: setup.number, port: null, isIo: false });
     }
     return new SchedulerProcess(setup, this.#hub, peers);
   }

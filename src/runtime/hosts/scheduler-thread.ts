@@ -18,6 +18,7 @@ import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 export class SchedulerThread implements SchedulerHost {
   readonly number: number;
   readonly slot: number;
+  readonly isIo: boolean;
   /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
   readonly started: Promise<Loaded>;
 
@@ -36,6 +37,7 @@ export class SchedulerThread implements SchedulerHost {
   constructor(setup: HostSetup, peers: readonly Peer[]) {
     this.number = setup.number;
     this.slot = setup.slot;
+    this.isIo = setup.isIo;
     this.#setup = setup;
     const { shared } = setup;
     this.#worker = startWorker({ ...threadDataOf(setup), shared, peers, vitals: this.#vitals });
@@ -148,7 +150,12 @@ export class SchedulerThread implements SchedulerHost {
       worker.on("exit", (code) => {
         clearTimeout(timer);
         const reason = fault === "" ? `it exited with code ${code}` : fault;
-        reject(new RuntimeError(ErrorCode.startFailed, `scheduler ${this.slot} could not start: ${reason}`));
+        reject(
+          new RuntimeError(
+            ErrorCode.startFailed,
+            `${this.isIo ? "I/O thread" : "scheduler"} ${this.slot} could not start: ${reason}`,
+          ),
+        );
         exited(this, reason);
       });
     });
@@ -166,12 +173,14 @@ export class ThreadHosting implements Hosting {
 
   start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
     const mine = new MessageChannel();
-    const peers = [{ thread: this.#scheduler.thread, port: mine.port2 }];
-    this.#scheduler.connect(setup.number, new PortLink(mine.port1));
+    const { number, isIo } = setup;
+    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: mine.port2, isIo: false }];
+    this.#scheduler.connect(number, new PortLink(mine.port1));
+    if (isIo) this.#scheduler.router.putFirst(number);
     for (const other of others) {
       const channel = new MessageChannel();
-      peers.push({ thread: other.number, port: channel.port2 });
-      other.order({ tag: "peer", thread: setup.number, port: channel.port1 }, [channel.port1]);
+      peers.push({ thread: other.number, port: channel.port2, isIo: other.isIo });
+      other.order({ tag: "peer", thread: number, port: channel.port1, isIo }, [channel.port1]);
     }
     return new SchedulerThread(setup, peers);
   }

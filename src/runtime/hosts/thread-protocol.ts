@@ -22,8 +22,10 @@ export interface ThreadData {
   readonly vitals: SharedArrayBuffer;
   readonly beatMs: number;
   readonly maxHeapBytes: number;
-  /** URL of the application module. */
+  /** URL of the application module; of an I/O thread, of the library's own program for it. */
   readonly application: string;
+  /** Whether it is an I/O thread: with sockets, and no code of the user's. */
+  readonly isIo: boolean;
   /** The threads that are there already. */
   readonly peers: readonly Peer[];
 }
@@ -32,6 +34,8 @@ export interface ThreadData {
 export interface Peer {
   readonly thread: number;
   readonly port: MessagePort | null;
+  /** Whether it is an I/O thread beside the main one. */
+  readonly isIo: boolean;
 }
 
 /** What a thread has loaded. */

@@ -1,6 +1,6 @@
 /**
- * A scheduler thread from the inside: opens its links, loads the application module, says it is ready, and from then on
- * only takes turns. It ends with the whole thread: by order, by an error nobody owns, by `process.exit` in user code.
+ * A scheduler thread from the inside, or an I/O thread's beside the main one, which is a scheduler that loads another program: opens
+ * its links, loads the application module, says it is ready, and from then on only takes turns. It ends with the whole thread: by order, by an error nobody owns, by `process.exit` in user code.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { toExitReason } from "../../core/exit-reason.js";
@@ -12,7 +12,7 @@ import { type LoadedProgram, loadProgram } from "../program.js";
 import { hearStrays } from "../strays.js";
 import { offerBlackBox, openBlackBox } from "../watchdog/black-box.js";
 import { pulse } from "../watchdog/pulse.js";
-import type { Order, ThreadData } from "./thread-protocol.js";
+import type { Order, Peer, ThreadData } from "./thread-protocol.js";
 
 /** Runs the calling worker thread as a scheduler. */
 export async function runThread(): Promise<void> {
@@ -25,7 +25,7 @@ export async function runThread(): Promise<void> {
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
-    const message = `scheduler ${data.slot}: ${describe(error)}`;
+    const message = `${data.isIo ? "I/O thread" : "scheduler"} ${data.slot}: ${describe(error)}`;
     outside.tell({ tag: "report", report: { tag: "notice", timeMs: Date.now(), message } });
     process.exit(1);
   });
@@ -44,11 +44,15 @@ export async function runThread(): Promise<void> {
     shared,
     mirror: outside.mirror,
     definitions: loaded.definitions,
-    runsUserCode: true,
+    runsUserCode: !data.isIo,
     report: (report) => outside.tell({ tag: "report", report }), // plain data: it can be copied
   });
   openServices(scheduler, loaded.program.services);
-  for (const peer of data.peers) scheduler.connect(peer.thread, outside.linkTo(peer));
+  const connect = (peer: Peer): void => {
+    scheduler.connect(peer.thread, outside.linkTo(peer));
+    if (peer.isIo) scheduler.router.putFirst(peer.thread);
+  };
+  data.peers.forEach(connect);
   scheduler.router.complete(data.thread);
   const { pid } = scheduler.start(scheduler.nextPid(data.thread), null, pulse, [], pulse.kind);
   outside.open((order: Order) => {
@@ -56,7 +60,7 @@ export async function runThread(): Promise<void> {
       case "pulse":
         return scheduler.send(null, pid, order.n);
       case "peer":
-        return scheduler.connect(order.thread, outside.linkTo(order));
+        return connect(order);
       case "down":
         scheduler.router.disconnect(order.thread);
         return scheduler.signals.threadDown(order.thread, order.culprit);
