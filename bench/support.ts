@@ -6,6 +6,7 @@ import { Definitions } from "../src/runtime/definitions.js";
 import { DEFAULT_BUDGETS } from "../src/runtime/options.js";
 import { openServices } from "../src/runtime/port.js";
 import { processFunction, type Service } from "../src/runtime/process.js";
+import type { Report } from "../src/runtime/report.js";
 import type { Scheduler } from "../src/runtime/scheduler.js";
 
 /** The machine the numbers are of. */
@@ -14,14 +15,18 @@ export function machine(): string {
 }
 
 /** Runs `main` as a process of a scheduler on this thread. */
-export function asProcess(main: (scheduler: Scheduler) => Promise<void>, services: readonly Service[] = []): void {
+export function asProcess(
+  main: (scheduler: Scheduler) => Promise<void>,
+  services: readonly Service[] = [],
+  report: (report: Report) => void = (report) => console.error(report),
+): void {
   const scheduler = bootScheduler({
     thread: 0,
     slot: 0,
     shared: allocateShared(1),
     definitions: new Definitions(),
     budgets: DEFAULT_BUDGETS,
-    report: (report) => console.error(report),
+    report,
     runsUserCode: true,
   });
   openServices(scheduler, services);

@@ -10,6 +10,7 @@ export type { Codec } from "./channels/codec.js";
 export { type CustomSerializer, type SerializerOptions, serializer } from "./channels/custom-serializer.js";
 export { type Atom, atom, type Tuple, tuple } from "./channels/external-term.js";
 export type { FilterParameters } from "./channels/filter-parameters.js";
+export type { EventOptions } from "./channels/latest.js";
 export type { ChannelLimits, SocketLimits } from "./channels/limits.js";
 export type { LogLevel } from "./channels/log.js";
 export type { Encoded, Head, Json, Message } from "./channels/protocol.js";

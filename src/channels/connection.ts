@@ -15,6 +15,7 @@ import { ConnectionLimits } from "./connection-limits.js";
 import { mayDropEvent } from "./droppable.js";
 import type { FilterParameters } from "./filter-parameters.js";
 import { Join } from "./join.js";
+import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
 import type { RouteManifest, SocketManifest } from "./requests.js";
 import { findRoute, type Route } from "./route.js";
@@ -246,14 +247,15 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     return shared;
   }
 
-  #frameOf({ topic, event, payload }: Broadcast): SharedMessage | null {
+  #frameOf({ topic, event, payload, latest }: Broadcast): SharedMessage | null {
     if (typeof payload !== "string" && !this.serializer.binary) return null;
     try {
       return new SharedMessage(
         typeof payload === "string"
           ? this.serializer.encodeBroadcastFromJson(topic, event, payload)
           : this.serializer.encodeBroadcast(topic, event, payload),
-        mayDropEvent(event),
+        latest !== undefined || mayDropEvent(event),
+        latest === undefined ? null : slotOf(topic, event, latest),
       );
     } catch (error) {
       // What one format cannot carry must cost neither the connections that speak it nor those that don't.

@@ -23,6 +23,7 @@ import type { Port, PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
+import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
 import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
 import { sharedNowMs } from "./telemetry.js";
@@ -179,7 +180,7 @@ export class Join implements PortHandler, Subscriber {
   data(frame: Encoded): void {
     if (this.#replaced) return;
     const { transport, serializer } = this.#connection;
-    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame);
+    if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame, null);
     else transport.send(frame);
   }
 
@@ -199,7 +200,16 @@ export class Join implements PortHandler, Subscriber {
         return this.#connection.drain();
       case "malformed":
         return this.#connection.malformed();
+      case "push":
+        return this.#push(told[1], told[2], told[3]);
     }
+  }
+
+  #push(frame: Encoded, event: string, latest: string): void {
+    if (this.#replaced) return;
+    const { transport } = this.#connection;
+    if (transport.isHeldUp) transport.sendDroppable(frame, slotOf(this.topic, event, latest));
+    else transport.send(frame);
   }
 
   // ---- from PubSub ----

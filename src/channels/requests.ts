@@ -38,7 +38,9 @@ export type RouteMessage =
   /** It was told to drain: its whole connection closes. */
   | readonly ["drain"]
   /** A frame that only looked well from its head. */
-  | readonly ["malformed"];
+  | readonly ["malformed"]
+  /** A push of which only the newest matters; see `latest.ts`. */
+  | readonly ["push", frame: Encoded, event: string, latest: string];
 
 /** Given to the process that runs a socket's `connect`. It answers with a {@link ConnectAnswer}. */
 export interface ConnectCall {

@@ -7,9 +7,10 @@ import type { Pid } from "../core/pid.js";
 import { broadcastEncoded } from "../pubsub/pubsub.js";
 import { self, send, sendData } from "../runtime/process.js";
 import { serializerFor } from "./choose-serializer.js";
+import { checkLatest, type EventOptions } from "./latest.js";
 import { broadcastPayload } from "./payload.js";
 import type { Json, Status } from "./protocol.js";
-import { DRAIN, type JoinRequest } from "./requests.js";
+import { DRAIN, type JoinRequest, type RouteMessage } from "./requests.js";
 import type { Serializer } from "./serializer.js";
 import { spans } from "./telemetry.js";
 
@@ -73,34 +74,38 @@ export class Socket<Assigns extends object = Record<string, unknown>> {
    * Sends an event to this client alone.
    *
    * @throws RuntimeError `notJoined` inside `join`: send yourself a message and push when it comes. `badPayload`.
+   *   `badArgument` for a bad option.
    */
-  push(event: string, payload: unknown = {}): void {
+  push(event: string, payload: unknown = {}, options?: EventOptions): void {
     this.#mustBeJoined("push");
-    if (!spans.push.isWatched) return this.#push(event, payload);
+    if (!spans.push.isWatched) return this.#push(event, payload, options);
     const { topic, joinRef, transport } = this;
     const socket = this as unknown as Socket; // erased: telemetry knows nobody's assigns
     const metadata = { pid: self(), topic, joinRef, transport, socket, event, payload };
-    spans.push.run(metadata, {}, () => this.#push(event, payload));
+    spans.push.run(metadata, {}, () => this.#push(event, payload, options));
   }
 
-  #push(event: string, payload: unknown): void {
-    sendData(this.#route, this.#serializer.encodePush(this.joinRef, this.topic, event, payload));
+  #push(event: string, payload: unknown, options: EventOptions | undefined): void {
+    const latest = options === undefined ? undefined : checkLatest(event, options);
+    const frame = this.#serializer.encodePush(this.joinRef, this.topic, event, payload);
+    if (latest === undefined) sendData(this.#route, frame);
+    else send(this.#route, ["push", frame, event, latest] satisfies RouteMessage);
   }
 
   /**
    * Sends an event to everyone on this topic, the own client too.
    *
-   * @throws RuntimeError `notJoined` inside `join`; `badPayload`, before anything was sent.
+   * @throws RuntimeError `notJoined` inside `join`; `badPayload` and, for a bad option, `badArgument`, before anything was sent.
    */
-  broadcast(event: string, payload: unknown = {}): void {
+  broadcast(event: string, payload: unknown = {}, options?: EventOptions): void {
     this.#mustBeJoined("broadcast");
-    broadcast(this.topic, event, payload);
+    broadcast(this.topic, event, payload, options);
   }
 
   /** {@link broadcast} to everyone but the own client. */
-  broadcastFrom(event: string, payload: unknown = {}): void {
+  broadcastFrom(event: string, payload: unknown = {}, options?: EventOptions): void {
     this.#mustBeJoined("broadcastFrom");
-    broadcastFrom(this.topic, event, payload);
+    broadcastFrom(this.topic, event, payload, options);
   }
 
   /**
@@ -146,33 +151,42 @@ export function socketReply(to: SocketRef, status: Status, response: unknown = {
  * Broadcasts an event on a topic from any process. Phoenix's `Endpoint.broadcast`.
  *
  * @throws RuntimeError `badPayload` if the payload is no object or bytes, or has no JSON; then nothing was sent.
+ *   `badArgument` for a bad option.
  */
-export function broadcast(topic: string, event: string, payload: unknown = {}): void {
-  publish(topic, event, payload, false, true);
+export function broadcast(topic: string, event: string, payload: unknown = {}, options?: EventOptions): void {
+  publish(topic, event, payload, options, false, true);
 }
 
 /** {@link broadcast} to all but the calling process (and its client, if it is a channel on that topic). */
-export function broadcastFrom(topic: string, event: string, payload: unknown = {}): void {
-  publish(topic, event, payload, true, true);
+export function broadcastFrom(topic: string, event: string, payload: unknown = {}, options?: EventOptions): void {
+  publish(topic, event, payload, options, true, true);
 }
 
 /** {@link broadcast} to this node only: all threads of this runtime, and no adapter. Phoenix's `Endpoint.local_broadcast`. */
-export function localBroadcast(topic: string, event: string, payload: unknown = {}): void {
-  publish(topic, event, payload, false, false);
+export function localBroadcast(topic: string, event: string, payload: unknown = {}, options?: EventOptions): void {
+  publish(topic, event, payload, options, false, false);
 }
 
 /** {@link localBroadcast} to all but the calling process. */
-export function localBroadcastFrom(topic: string, event: string, payload: unknown = {}): void {
-  publish(topic, event, payload, true, false);
+export function localBroadcastFrom(topic: string, event: string, payload: unknown = {}, options?: EventOptions): void {
+  publish(topic, event, payload, options, true, false);
 }
 
 /** @param others - Whether other nodes get it, too. */
-function publish(topic: string, event: string, payload: unknown, fromSelf: boolean, others: boolean): void {
+function publish(
+  topic: string,
+  event: string,
+  payload: unknown,
+  options: EventOptions | undefined,
+  fromSelf: boolean,
+  others: boolean,
+): void {
+  const latest = options === undefined ? undefined : checkLatest(event, options);
   if (!spans.broadcast.isWatched) {
-    return broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others);
+    return broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others, latest);
   }
   spans.broadcast.run({ pid: self(), topic, event, payload }, {}, () =>
-    broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others),
+    broadcastEncoded(topic, event, broadcastPayload(topic, event, payload), fromSelf, others, latest),
   );
 }
 

@@ -10,14 +10,17 @@ export class SharedMessage {
   readonly message: string | Uint8Array;
   /** Whether a client that reads too slowly can do without it. */
   readonly mayDrop: boolean;
+  /** Of the messages with the same one that wait for such a client only the newest is kept. `null`: all are. */
+  readonly slot: string | null;
   /** As a WebSocket frame. */
   framed: Uint8Array | null = null;
   /** As a JSON string, for long poll. */
   quoted: string | null = null;
 
-  constructor(message: string | Uint8Array, mayDrop = false) {
+  constructor(message: string | Uint8Array, mayDrop = false, slot: string | null = null) {
     this.message = message;
     this.mayDrop = mayDrop;
+    this.slot = slot;
   }
 }
 
@@ -30,8 +33,8 @@ export interface Transport {
   sendShared(shared: SharedMessage): void;
   /** Whether the client is slower than what it is sent. Only then it matters what may be dropped. */
   readonly isHeldUp: boolean;
-  /** Sends one message that the client can do without. */
-  sendDroppable(message: string | Uint8Array): void;
+  /** Sends one message that the client can do without; see {@link SharedMessage} for its slot. */
+  sendDroppable(message: string | Uint8Array, slot: string | null): void;
   /** Closes the connection with a WebSocket close code. */
   close(code: number, reason: string): void;
   /** Takes nothing more from the client for now, so that it has to wait. What was read already may still come. */

@@ -3,6 +3,7 @@
  * `start` returns is how code outside any process talks to the inside.
  */
 import type { Server } from "node:http";
+import type { EventOptions } from "../channels/latest.js";
 import { broadcast, disconnect } from "../channels/socket.js";
 import { checkInteger } from "../core/check-integer.js";
 import { Counts } from "../core/counts.js";
@@ -135,9 +136,9 @@ export class App {
     return this.#runtime.quarantined;
   }
 
-  /** Broadcasts an event to everyone on `topic`. @throws RuntimeError `badPayload`, before anything was sent. */
-  broadcast(topic: string, event: string, payload: unknown = {}): void {
-    this.run(() => broadcast(topic, event, payload));
+  /** Broadcasts an event to everyone on `topic`. @throws RuntimeError `badPayload`, `badArgument`, before anything was sent. */
+  broadcast(topic: string, event: string, payload: unknown = {}, options?: EventOptions): void {
+    this.run(() => broadcast(topic, event, payload, options));
   }
 
   /** Closes the connections of a client, by the id its socket's `connect` gave it. */

@@ -20,15 +20,18 @@ export class Broadcast {
   readonly payload: string | Uint8Array;
   /** Who published it. */
   readonly publisher: Pid;
+  /** What it is about, if only the newest matters; for the connections of channels. */
+  readonly latest: string | undefined;
   /** Whatever subscribers of this thread made of it for all of them: one frame a serializer, say. Gone with it. */
   readonly shared: Map<string, unknown> = new Map();
   #message: BroadcastMessage | null = null;
 
-  constructor(topic: string, event: string, payload: string | Uint8Array, publisher: Pid) {
+  constructor(topic: string, event: string, payload: string | Uint8Array, publisher: Pid, latest?: string) {
     this.topic = topic;
     this.event = event;
     this.payload = payload;
     this.publisher = publisher;
+    this.latest = latest;
   }
 
   /** As a message for a process; made once a thread. Treat the payload as immutable: its readers share it. */

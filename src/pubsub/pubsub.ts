@@ -103,6 +103,7 @@ export const PubSub: {
  *
  * @param except - Whether the calling process is left out.
  * @param cluster - Whether other nodes get it, too.
+ * @param latest - What it is about, if only the newest matters.
  */
 export function broadcastEncoded(
   topic: string,
@@ -110,13 +111,16 @@ export function broadcastEncoded(
   payload: string | Uint8Array,
   except: boolean,
   cluster = true,
+  latest?: string,
 ): void {
-  toAll(topic, ["event", checkTopic(topic), self(), except, cluster, event, payload]);
+  checkTopic(topic);
+  if (latest === undefined) toAll(topic, ["event", topic, self(), except, cluster, event, payload]);
+  else toAll(topic, ["event", topic, self(), except, cluster, event, payload, latest]);
 }
 
 /** Hands what another node published to the subscribers of this one. For the adapter's process. */
 export function deliverHere(topic: string, envelope: Envelope): void {
-  if (envelope[0] === "event") toAll(topic, ["event", topic, self(), false, false, envelope[1], envelope[2]]);
+  if (envelope[0] === "event") broadcastEncoded(topic, envelope[1], envelope[2], false, false, envelope[3]);
   else toAll(topic, ["message", topic, self(), false, false, envelope[1], envelope[2]]);
 }
 
@@ -136,8 +140,11 @@ function toAll(topic: string, request: Publication): void {
   send(service(PUBSUB), request);
   const others = peers(PUBSUB, topic);
   if (others.length === 0) return;
-  const [tag, , publisher, except, , first, second] = request;
-  for (const pid of others) send(pid, [tag, topic, publisher, except, false, first, second]);
+  const [tag, , publisher, except, , first, second, latest] = request;
+  for (const pid of others) {
+    if (latest === undefined) send(pid, [tag, topic, publisher, except, false, first, second]);
+    else send(pid, [tag, topic, publisher, except, false, first, second, latest]);
+  }
 }
 
 function keyOfDispatcher(dispatcher: Dispatcher | string | undefined): string | null {

@@ -12,7 +12,7 @@ import type { Port, PortHandler, Service } from "../runtime/process.js";
 import { AdapterLink } from "./adapter-link.js";
 import { Broadcast } from "./broadcast.js";
 import { type DispatchEntry, type DispatchRequest, dispatchProcess } from "./dispatcher.js";
-import type { Envelope } from "./envelope.js";
+import { type Envelope, eventEnvelope } from "./envelope.js";
 
 /** The name of the service. */
 export const PUBSUB = "pubsub";
@@ -45,6 +45,8 @@ export type Publication =
       cluster: boolean,
       event: string,
       payload: string | Uint8Array,
+      /** Not there, rather than `undefined`, where all matter: it would cross threads. */
+      latest?: string,
     ]
   | readonly [
       tag: "message",
@@ -112,9 +114,9 @@ export class Topics implements PortHandler {
     const request = message as PubSubRequest; // only those it names send here
     switch (request[0]) {
       case "event": {
-        const [, topic, publisher, except, cluster, event, payload] = request;
-        this.#dispatch(topic, publisher, except, new Broadcast(topic, event, payload, publisher));
-        if (cluster && this.#adapter.isUp) this.#adapter.broadcast(topic, ["event", event, payload]);
+        const [, topic, publisher, except, cluster, event, payload, latest] = request;
+        this.#dispatch(topic, publisher, except, new Broadcast(topic, event, payload, publisher, latest));
+        if (cluster && this.#adapter.isUp) this.#adapter.broadcast(topic, eventEnvelope(event, payload, latest));
         return;
       }
       case "message": {

@@ -5,19 +5,26 @@
 
 import type { SharedMessage } from "../channels/transport.js";
 import type { Counts } from "../core/counts.js";
-import { OutboundPolicy, OutboundQueue } from "./outbound.js";
+import { type Drops, OutboundPolicy, OutboundQueue } from "./outbound.js";
 import type { Debtor, OutboundBudget } from "./outbound-budget.js";
 
 /** A message, or one that many connections get. */
 export type Outgoing = string | Uint8Array | SharedMessage;
 
-/** The connection below, and what it may cost. */
-export interface Pipe {
+/** What its connections may cost, once for all of a mount. */
+export interface OutboundLimits {
   readonly policy: OutboundPolicy;
   readonly highWaterBytes: number;
   readonly maxBufferedBytes: number;
   readonly counts: Counts;
   readonly budget: OutboundBudget;
+}
+
+/** The connection below. */
+export interface Pipe {
+  readonly limits: OutboundLimits;
+  /** No less than that of the limits. */
+  readonly highWaterBytes: number;
   /** Bytes that were written and are still here. */
   waitingBytes(): number;
   /** Writes some; `false`: not before `goOn` is called again, as somebody will when these are gone. */
@@ -35,25 +42,26 @@ export class HeldUp implements Debtor {
 
   constructor(pipe: Pipe) {
     this.#pipe = pipe;
-    this.#queue = new OutboundQueue(pipe.policy);
+    this.#queue = new OutboundQueue(pipe.limits.policy);
     this.bytes = pipe.waitingBytes();
-    pipe.budget.enter(this);
+    pipe.limits.budget.enter(this);
   }
 
-  /** Without room for what must arrive the client is closed. */
-  add(message: Outgoing, mayDrop: boolean): void {
+  /**
+   * Without room for what must arrive the client is closed.
+   *
+   * @param slot - Of which only the newest message is kept.
+   */
+  add(message: Outgoing, mayDrop: boolean, slot: string | null = slotOf(message)): void {
     if (this.#isGivenUp) return;
-    const { maxBufferedBytes, counts, policy } = this.#pipe;
+    const { maxBufferedBytes, policy } = this.#pipe.limits;
     const waiting = this.#pipe.waitingBytes();
     // What was written can't be taken back: all of one turn, the first time. Who wants the newest shall not wait for its end.
     const least = policy === OutboundPolicy.disconnect ? 0 : maxBufferedBytes / 2;
     const room = Math.max(maxBufferedBytes - waiting, least);
-    const added = this.#queue.add(message, bytesOf(message), mayDrop, room);
-    const evicted = this.#queue.takeEvicted();
-    if (evicted > 0) counts.add("dropped.outbound.oldest", evicted);
-    if (added === "dropped") {
-      counts.add(policy === OutboundPolicy.dropNewest ? "dropped.outbound.newest" : "dropped.outbound.oldest");
-    }
+    const added = this.#queue.add(message, bytesOf(message), mayDrop, room, slot);
+    const drops = this.#queue.takeDrops();
+    if (drops !== null) this.#dropped(drops);
     if (added === "full") this.#giveUp("closed.outbound");
     else this.#count(waiting + this.#queue.bytes);
   }
@@ -73,7 +81,7 @@ export class HeldUp implements Debtor {
 
   /** It is held up no more. Answers what waits still, of a connection that ends. */
   over(): Outgoing[] {
-    this.#pipe.budget.leave(this);
+    this.#pipe.limits.budget.leave(this);
     return this.#queue.take(Number.POSITIVE_INFINITY);
   }
 
@@ -83,17 +91,29 @@ export class HeldUp implements Debtor {
 
   /** What waits, and what still comes, would only keep the close frame waiting. */
   #giveUp(code: string): void {
-    this.#pipe.counts.add(code);
+    this.#pipe.limits.counts.add(code);
     this.#isGivenUp = true;
     this.over();
     this.#pipe.closeTooSlow();
   }
 
+  #dropped({ newest, oldest, latest }: Drops): void {
+    const { counts } = this.#pipe.limits;
+    if (newest > 0) counts.add("dropped.outbound.newest", newest);
+    if (oldest > 0) counts.add("dropped.outbound.oldest", oldest);
+    if (latest > 0) counts.add("dropped.outbound.latest", latest);
+  }
+
   #count(bytes: number): void {
     const change = bytes - this.bytes;
     this.bytes = bytes;
-    this.#pipe.budget.charge(change);
+    this.#pipe.limits.budget.charge(change);
   }
+}
+
+/** A shared one knows its own. */
+function slotOf(message: Outgoing): string | null {
+  return typeof message === "string" || message instanceof Uint8Array ? null : message.slot;
 }
 
 /** In UTF-8, without the few bytes of a frame's head: those are in the place's. */

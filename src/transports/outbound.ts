@@ -57,6 +57,7 @@ interface Place<T> {
   readonly message: T;
   readonly bytes: number;
   readonly mayDrop: boolean;
+  readonly slot: string | null;
   before: Place<T> | null;
   after: Place<T> | null;
 }
@@ -64,14 +65,23 @@ interface Place<T> {
 /** What became of a message: `"full"` is for the caller to close the client. */
 export type Added = "kept" | "dropped" | "full";
 
+/** How many messages were dropped, by why: the newest, the oldest, or for a later one in the same slot. */
+export interface Drops {
+  newest: number;
+  oldest: number;
+  latest: number;
+}
+
 export class OutboundQueue<T> {
   readonly #policy: OutboundPolicy;
   #oldest: Place<T> | null = null;
   #newest: Place<T> | null = null;
   /** No place before it may be dropped. It only moves on, so that looking for the oldest one costs nothing in the end. */
   #cursor: Place<T> | null = null;
+  /** The places with a slot; made for the first of them. */
+  #slots: Map<string, Place<T>> | null = null;
   #bytes = 0;
-  #evicted = 0;
+  #drops: Drops | null = null;
 
   constructor(policy: OutboundPolicy) {
     this.#policy = policy;
@@ -86,31 +96,43 @@ export class OutboundQueue<T> {
     return this.#oldest === null;
   }
 
-  /** How many were dropped for others since it was asked last. */
-  takeEvicted(): number {
-    const evicted = this.#evicted;
-    this.#evicted = 0;
-    return evicted;
+  /** How many were dropped since it was asked last; `null`: none. */
+  takeDrops(): Drops | null {
+    const drops = this.#drops;
+    this.#drops = null;
+    return drops;
   }
 
   /**
    * @param mayDrop - Whether the client can do without it; under `"disconnect"` it never can.
    * @param room - Bytes that may wait here.
+   * @param slot - It takes the place of the one that waits with the same slot, whatever the policy, but at the end of the queue:
+   *   what a client gets is in the order of what was sent.
    */
-  add(message: T, messageBytes: number, mayDrop: boolean, room: number): Added {
-    const bytes = messageBytes + PLACE_BYTES;
+  add(message: T, messageBytes: number, mayDrop: boolean, room: number, slot: string | null = null): Added {
+    const bytes = messageBytes + PLACE_BYTES + (slot?.length ?? 0);
     const droppable = mayDrop && this.#policy !== OutboundPolicy.disconnect;
-    if (this.#bytes + bytes > room) {
+    const older = slot === null ? undefined : this.#slots?.get(slot);
+    if (this.#bytes - (older?.bytes ?? 0) + bytes > room && droppable) {
       // One larger than all the room must not cost the others theirs.
-      if (droppable && (this.#policy === OutboundPolicy.dropNewest || bytes > room)) return "dropped";
-      while (this.#bytes + bytes > room) if (!this.#evict()) return droppable ? "dropped" : "full";
+      if (this.#policy === OutboundPolicy.dropNewest) return this.#drop("newest");
+      if (bytes > room) return this.#drop("oldest");
     }
-    const place: Place<T> = { message, bytes, mayDrop: droppable, before: this.#newest, after: null };
+    if (older !== undefined) {
+      this.#remove(older);
+      this.#drop("latest");
+    }
+    while (this.#bytes + bytes > room) if (!this.#evict()) return droppable ? this.#drop("oldest") : "full";
+    const place: Place<T> = { message, bytes, mayDrop: droppable, slot, before: this.#newest, after: null };
     if (this.#newest === null) this.#oldest = place;
     else this.#newest.after = place;
     this.#newest = place;
     this.#bytes += bytes;
     if (droppable) this.#cursor ??= place;
+    if (slot !== null) {
+      this.#slots ??= new Map();
+      this.#slots.set(slot, place);
+    }
     return "kept";
   }
 
@@ -132,8 +154,14 @@ export class OutboundQueue<T> {
     while (this.#cursor !== null && !this.#cursor.mayDrop) this.#cursor = this.#cursor.after;
     if (this.#cursor === null) return false;
     this.#remove(this.#cursor);
-    this.#evicted++;
+    this.#drop("oldest");
     return true;
+  }
+
+  #drop(why: keyof Drops): "dropped" {
+    this.#drops ??= { newest: 0, oldest: 0, latest: 0 };
+    this.#drops[why]++;
+    return "dropped";
   }
 
   #remove(place: Place<T>): void {
@@ -142,6 +170,7 @@ export class OutboundQueue<T> {
     else place.before.after = place.after;
     if (place.after === null) this.#newest = place.before;
     else place.after.before = place.before;
+    if (place.slot !== null) this.#slots?.delete(place.slot);
     this.#bytes -= place.bytes;
   }
 }

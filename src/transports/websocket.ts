@@ -13,8 +13,7 @@ import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../c
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { Pid } from "../core/pid.js";
-import { HeldUp, type Outgoing } from "./held-up.js";
-import type { OutboundPolicy } from "./outbound.js";
+import { HeldUp, type OutboundLimits, type Outgoing } from "./held-up.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
 import { gather } from "./websocket-frame.js";
 import { type ResolvedWebSocketOptions, resolveWebSocketOptions, type WebSocketOptions } from "./websocket-options.js";
@@ -54,24 +53,23 @@ export class WebSocketMount {
   readonly #server: Server<typeof Client>;
   readonly #options: ResolvedWebSocketOptions;
   readonly #afterTurn: AfterTurn;
-  readonly #clients: Clients = { open: new Set(), sweeps: 0 };
+  readonly #clients: Clients;
   readonly #sweep: NodeJS.Timeout;
   readonly #sweepMs: number;
 
-  /** Of the endpoint: what its limits have done. */
-  readonly counts: Counts;
-  /** Of the endpoint: what its clients may keep waiting together. */
-  readonly budget: OutboundBudget;
-
+  /**
+   * @param counts - Of the endpoint: what its limits have done.
+   * @param budget - Of the endpoint: what its clients may keep waiting together.
+   */
   constructor(
     options: WebSocketOptions,
     afterTurn: AfterTurn,
     counts: Counts = new Counts(),
     budget: OutboundBudget = new OutboundBudget(DEFAULT_MAX_TOTAL_BUFFERED_BYTES, afterTurn),
   ) {
-    this.counts = counts;
-    this.budget = budget;
     this.#options = resolveWebSocketOptions(options);
+    const { outbound, maxBufferedBytes } = this.#options;
+    this.#clients = { ...outbound, maxBufferedBytes, counts, budget, open: new Set(), sweeps: 0 };
     this.#afterTurn = afterTurn;
     this.#server = new WebSocketServer({
       noServer: true,
@@ -105,14 +103,7 @@ export class WebSocketMount {
     else request.headers["sec-websocket-protocol"] = protocol;
     this.#server.handleUpgrade(request, socket, head, (client) => {
       // The server made this stream for an upgrade: with HTTP/1.1 it is the TCP (or TLS) socket.
-      const transport = new WebSocketTransport(
-        client,
-        socket as NetSocket,
-        this.#options,
-        this.#afterTurn,
-        this,
-        this.#clients,
-      );
+      const transport = new WebSocketTransport(client, socket as NetSocket, this.#afterTurn, this.#clients);
       transport.driver = open(transport);
       client.transport = transport;
     });
@@ -142,7 +133,7 @@ export class WebSocketMount {
 const SWEEPS_PER_TIMEOUT = 4;
 
 /** What the connections of a mount have in common. */
-interface Clients {
+interface Clients extends OutboundLimits {
   readonly open: Set<WebSocketTransport>;
   /** Sweeps so far: a connection notes when it last heard something by this count, which costs no clock. */
   sweeps: number;
@@ -157,12 +148,6 @@ class WebSocketTransport implements Transport, Drainable {
 
   readonly #client: Client;
   readonly #socket: NetSocket;
-  /** Its client's pipe, as `held-up.ts` sees it. */
-  readonly policy: OutboundPolicy;
-  readonly highWaterBytes: number;
-  readonly maxBufferedBytes: number;
-  readonly counts: Counts;
-  readonly budget: OutboundBudget;
   readonly #afterTurn: AfterTurn;
   readonly #clients: Clients;
   /** Whether its frames are compressed. Asked once: `ws` makes a text of its extensions each time. */
@@ -174,22 +159,9 @@ class WebSocketTransport implements Transport, Drainable {
   /** While the client does not take what it is sent. */
   #heldUp: HeldUp | null = null;
 
-  constructor(
-    client: Client,
-    socket: NetSocket,
-    { outbound, maxBufferedBytes }: ResolvedWebSocketOptions,
-    afterTurn: AfterTurn,
-    { counts, budget }: WebSocketMount,
-    clients: Clients,
-  ) {
+  constructor(client: Client, socket: NetSocket, afterTurn: AfterTurn, clients: Clients) {
     this.#client = client;
     this.#socket = socket;
-    this.policy = outbound.policy;
-    // Below its own mark a socket does not say when it is empty.
-    this.highWaterBytes = Math.max(outbound.highWaterBytes, socket.writableHighWaterMark);
-    this.maxBufferedBytes = maxBufferedBytes;
-    this.counts = counts;
-    this.budget = budget;
     this.#afterTurn = afterTurn;
     this.#compressing = client.extensions !== "";
     this.#clients = clients;
@@ -226,8 +198,9 @@ class WebSocketTransport implements Transport, Drainable {
     return this.#heldUp !== null;
   }
 
-  sendDroppable(message: string | Uint8Array): void {
-    this.#queue(message, true);
+  sendDroppable(message: string | Uint8Array, slot: string | null): void {
+    if (this.#heldUp === null || this.#closing) this.#queue(message, true);
+    else this.#heldUp.add(message, true, slot);
   }
 
   /** What `ws` has read already still comes: one chunk, 64 KiB. Not heard of, the client is idle after a while, as any other. */
@@ -294,10 +267,20 @@ class WebSocketTransport implements Transport, Drainable {
     if (this.#closing || this.#socket.destroyed) return;
     if (this.#compressing) this.#compress(more === null ? [first] : [first, ...more]);
     else this.#socket.write(more === null ? framed(first) : gatherAll([first, ...more]));
-    if (this.waitingBytes() <= this.highWaterBytes) return;
+    const waiting = this.waitingBytes();
+    if (waiting <= this.#clients.highWaterBytes || waiting <= this.highWaterBytes) return;
     this.#heldUp = new HeldUp(this);
     if (!this.#compressing) this.#socket.on("drain", this.#goOn);
   };
+
+  get limits(): OutboundLimits {
+    return this.#clients;
+  }
+
+  /** Below its own mark a socket does not say when it is empty. */
+  get highWaterBytes(): number {
+    return Math.max(this.#clients.highWaterBytes, this.#socket.writableHighWaterMark);
+  }
 
   waitingBytes(): number {
     return this.#compressing ? this.#client.bufferedAmount : this.#socket.writableLength;

@@ -127,17 +127,18 @@ for (const [threads, options, { name: transport, Client, malformed, disconnected
   );
 
   on("a slow join holds up its own topic only, and what came for it meanwhile is handled after", async (client) => {
-    client.send("1", "1", "room:slow", "phx_join", { slowMs: 50 });
+    client.send("1", "1", "room:slow", "phx_join", { waits: true });
     client.send("1", "2", "room:slow", "echo", { n: 2 });
     client.send("3", "3", "room:quick", "phx_join", {});
     client.send("3", "4", "room:quick", "echo", { n: 4 });
     client.send(null, "5", "phoenix", "heartbeat", {});
-    const refs = (await client.take(5)).map((frame) => frame[1]);
+    const before = new Set((await client.take(3)).map((frame) => frame[1]));
+    assert.deepEqual(before, new Set(["3", "4", "5"]));
+    client.send("3", null, "room:quick", "let_in", {});
     assert.deepEqual(
-      refs.filter((ref) => ref === "1" || ref === "2"),
+      (await client.take(2)).map((frame) => frame[1]),
       ["1", "2"],
     );
-    assert.deepEqual(refs.slice(-2), ["1", "2"]);
   });
 
   on("the reply to the join comes first, then what the channel pushed and broadcast after it", async (client) => {
@@ -374,10 +375,17 @@ test("a join that takes longer than it may is refused, its channel killed, and t
     client.send("1", "1", "room:late", "phx_join", { slowMs: 60_000 });
     const refused = { status: "error", response: { reason: "join timeout" } };
     assert.deepEqual(await client.next(), ["1", "1", "room:late", "phx_reply", refused]);
-    client.send("2", "2", "room:late", "phx_join", {});
-    const [joinRef, , , event, payload] = await client.next();
-    assert.deepEqual([joinRef, event, (payload as { status: string }).status], ["2", "phx_reply", "ok"]);
-    client.send("2", "3", "room:late", "echo", { n: 1 });
-    assert.equal((await client.next())[1], "3"); // nothing of the first join in between
+    // A machine may be so slow that a join that does nothing takes too long as well.
+    for (let ref = 2; ; ref++) {
+      client.send(`${ref}`, `${ref}`, "room:late", "phx_join", {});
+      const answer = await client.next();
+      assert.deepEqual(answer.slice(0, 4), [`${ref}`, `${ref}`, "room:late", "phx_reply"]);
+      if ((answer[4] as { status: string }).status === "ok") {
+        client.send(`${ref}`, "echo", "room:late", "echo", { n: 1 });
+        assert.equal((await client.next())[1], "echo"); // nothing of the first join in between
+        return client.drop();
+      }
+      assert.deepEqual(answer[4], refused);
+    }
   });
 });

@@ -345,7 +345,7 @@ test("headers named like a prototype are headers like any other", async () => {
 });
 
 test("an upgrade request that never ends is cut off with 408 by the server's headersTimeout", async () => {
-  const server = createServer({ headersTimeout: 100, connectionsCheckingInterval: 20 });
+  const server = createServer({ headersTimeout: 1000, connectionsCheckingInterval: 20 });
   server.listen(0, "127.0.0.1");
   await withApp(
     async () => {
@@ -377,7 +377,7 @@ test("heads that trickle in, or never begin, and heads that are too large are cu
       assert.equal(await trickling.status(), 408);
       await Promise.all([trickling.closed, silent.closed, large.closed]);
     },
-    { http: { headersTimeoutMs: 100, requestTimeoutMs: 200, maxHeaderBytes: 2048 } },
+    { http: { headersTimeoutMs: 1000, requestTimeoutMs: 1500, maxHeaderBytes: 2048 } },
   );
 });
 

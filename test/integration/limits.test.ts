@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type App, attachTelemetry, type TelemetryEvent } from "joist";
@@ -56,22 +57,28 @@ for (const [name, connect] of transports) {
     await withApp(
       async ({ app }) => {
         const client = await connect(app.port, "/refusing");
+        const beganMs = performance.now();
         await client.join("room:a");
-        for (let i = 0; i < 9; i++) client.send("1", `m${i}`, "room:a", "echo", { i });
-        client.send("1", null, "room:a", "echo", {}); // refused without a word
-        for (let i = 9; i < 13; i++) client.send("1", `m${i}`, "room:a", "echo", { i });
-        const answers: unknown[] = [];
-        for (let i = 0; i < 13; i++) {
-          answers.push((await client.next((frame) => frame[1] === `m${i}`))[4]);
-        }
-        assert.deepEqual(answers.slice(9), Array(4).fill(limited));
-        assert.deepEqual(answers[8], { status: "ok", response: { i: 8 } });
-        for (let i = 0; i < 3; i++) client.send("1", null, "room:a", "echo", {});
-        // Of a session the POST learns it, or the poll that waits.
-        assert.ok((name === "websocket" ? [1008] : [408, 500]).includes(await client.closed));
+        const answers = (await burst(client, "room:a", "echo", 30)) as { status: string }[];
+        const refused = answers.filter(({ status }) => status !== "ok");
+        // Ten at once, of which the join was one, and one more for each second that this machine has taken.
+        const most = 9 + Math.ceil((performance.now() - beganMs) / 1000);
+        assert.deepEqual(
+          answers.slice(0, 9),
+          Array.from({ length: 9 }, (_, i) => ({ status: "ok", response: { i } })),
+        );
+        assert.ok(refused.length >= 30 - most, `${refused.length} of 30 were refused, with ${most} to pass at most`);
+        assert.deepEqual(refused, Array(refused.length).fill(limited));
+        let isOver = false;
+        void client.closed.then(() => {
+          isOver = true;
+        });
+        for (; !isOver; await nextTurn()) client.send("1", null, "room:a", "echo", {}); // refused without a word
+        // Of a session the POST learns it, or the poll that waits; or it is gone by the next POST.
+        assert.ok((name === "websocket" ? [1008] : [408, 410, 500]).includes(await client.closed));
         const counts = app.counts();
         assert.equal(counts["closed.rate"], 1);
-        assert.ok((counts["refused.rate.connection"] ?? 0) >= 6);
+        assert.ok((counts["refused.rate.connection"] ?? 0) > 50);
       },
       {},
       limitsApp,
@@ -122,8 +129,9 @@ test("joins have a limit of their own", async () => {
   await withApp(
     async ({ app }) => {
       const client = await onlyWebSocket(app.port, "/joins");
-      const answers = [];
-      for (const topic of ["room:a", "room:b", "room:c"]) answers.push((await client.join(topic))[4]);
+      // All at once: each second brings one more.
+      const joins = await Promise.all(["room:a", "room:b", "room:c"].map((topic) => client.join(topic)));
+      const answers = joins.map((frame) => frame[4]);
       assert.deepEqual(answers[2], limited);
       assert.equal((answers[1] as { status: string }).status, "ok");
       assert.equal(app.counts()["refused.rate.joins"], 1);
@@ -141,12 +149,12 @@ test("a channel and its events have limits, and other topics don't notice", asyn
       await client.join("strict:a");
       await client.join("room:a");
       const ok = { status: "ok", response: {} };
-      assert.deepEqual(await burst(client, "strict:a", "typing", 3), [ok, ok, limited]);
-      const answers = (await burst(client, "strict:a", "echo", 3)) as { status: string }[];
-      assert.deepEqual(
-        answers.map(({ status }) => status),
-        ["ok", "ok", "error"],
-      );
+      // All at once: each second brings one more.
+      const events = ["typing", "typing", "typing", "echo", "echo", "echo"];
+      for (const [i, event] of events.entries()) client.send("1", `m${i}`, "strict:a", event, {});
+      const answers: unknown[] = [];
+      for (const i of events.keys()) answers.push((await client.next((frame) => frame[1] === `m${i}`))[4]);
+      assert.deepEqual(answers, [ok, ok, limited, ok, ok, limited]);
       assert.equal((await burst(client, "room:a", "echo", 50)).length, 50);
       const counts = app.counts();
       assert.deepEqual([counts["refused.rate.event"], counts["refused.rate.channel"]], [1, 1]);
@@ -195,9 +203,19 @@ test("usual clients never meet the default limits: 16 messages in flight, 100 to
   );
 });
 
-/** Floods a slow channel from another OS process; meanwhile a neighbour asks. Answers what it was like for him, in ms, sorted. */
-async function flood(app: App, neighbour: FrameClient, topic: string, count: number): Promise<number[]> {
+/** What share of a flood's time a neighbour may wait: on a loaded machine everything takes longer. */
+const MOST_OF_FLOOD = 1 / 8;
+
+interface Flood {
+  readonly lastedMs: number;
+  /** How long the neighbour waited for an answer, but for one time in a hundred. */
+  readonly p99Ms: number;
+}
+
+/** Floods a slow channel from another OS process; meanwhile a neighbour asks. */
+async function flood(app: App, neighbour: FrameClient, topic: string, count: number): Promise<Flood> {
   let over = false;
+  const beganMs = performance.now();
   const flooding = promisify(execFile)(process.execPath, [
     ...[fileURLToPath(new URL("../support/flood.js", import.meta.url)), String(app.port), "/unlimited", topic],
     String(count),
@@ -213,7 +231,9 @@ async function flood(app: App, neighbour: FrameClient, topic: string, count: num
   }
   const answer = JSON.parse((await flooding).stdout) as unknown;
   assert.deepEqual(answer, { status: "ok", response: { count, disorder: 0 } });
-  return waitedMs.toSorted((a, b) => a - b);
+  const lastedMs = performance.now() - beganMs;
+  const p99Ms = waitedMs.sort((a, b) => a - b)[Math.floor(waitedMs.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+  return { lastedMs, p99Ms };
 }
 
 test("a million messages to a slow channel: all handled in order, memory bounded, neighbours answered", async () => {
@@ -227,13 +247,12 @@ test("a million messages to a slow channel: all handled in order, memory bounded
       const gauge = setInterval(() => {
         peakRss = Math.max(peakRss, process.memoryUsage.rss());
       }, 10);
-      const waitedMs = await flood(app, neighbour, "slow:a", 1_000_000);
+      const { p99Ms, lastedMs } = await flood(app, neighbour, "slow:a", 1_000_000);
       clearInterval(gauge);
       const grownMib = (peakRss - rssBefore) / 2 ** 20;
-      const p99Ms = waitedMs[Math.floor(waitedMs.length * 0.99)] ?? 0;
       assert.ok(grownMib < 50, `grown by ${grownMib} MiB`);
-      // Without limits it waits for seconds. Much is the machine's: this test has four threads and two processes at work.
-      assert.ok(p99Ms < 500, `a neighbour waited ${p99Ms} ms`);
+      // Without limits it waits for most of that time.
+      assert.ok(p99Ms < lastedMs * MOST_OF_FLOOD, `a neighbour waited ${p99Ms} of ${lastedMs} ms`);
       assert.ok((app.counts()["paused.unhandled.messages"] ?? 0) > 1);
       neighbour.drop();
     },

@@ -123,6 +123,68 @@ test("of what a channel sends to its own client pushes are dropped, and replies 
   );
 });
 
+const THINGS = 5;
+type Publisher = (app: App, slow: RawClient, other: RawClient, from: number) => Promise<unknown>;
+
+/** Each sends one event about each of some things, and settles when the slow client's connection has had them. */
+const publishers: Readonly<Record<string, Publisher>> = {
+  "its channel's pushes": (_app, slow, other, from) => {
+    slow.send("1", `o${from}`, TOPIC, "own", { from, count: THINGS, bytes: BYTES, things: THINGS });
+    return other.next((frame) => frame[3] === "done");
+  },
+  "broadcasts of another channel": (_app, _slow, other, from) =>
+    other.ask(TOPIC, "burst", { from, count: THINGS, bytes: BYTES, things: THINGS }, `b${from}`),
+  "broadcasts of the main program": (app, _slow, other, from) => {
+    const pad = "x".repeat(BYTES);
+    for (let n = from; n < from + THINGS; n++) app.broadcast(TOPIC, "n", { n, pad }, { latest: String(n % THINGS) });
+    return other.next((frame) => frame[3] === "n" && numberOf(frame) === from + THINGS - 1);
+  },
+};
+for (const [name, publish] of Object.entries(publishers)) {
+  test(`a client that stops reading gets the newest about each thing, and nobody closes it: ${name}`, async () => {
+    await withApp(
+      async ({ app }) => {
+        const slow = await joined(app, "disconnect");
+        const other = await joined(app, "disconnect");
+        await other.join("feed:watch", {}, "2");
+        slow.raw.pause();
+        let sent = 0;
+        // More than once, so that what replaced something is itself replaced.
+        while ((app.counts()["dropped.outbound.latest"] ?? 0) < 4 * THINGS && sent < MAX_BURSTS * COUNT) {
+          await publish(app, slow, other, sent);
+          sent += THINGS;
+        }
+        slow.send("1", "last", TOPIC, "echo", {});
+        slow.raw.resume();
+        const got = await numbersUntil(slow, "last");
+        assert.ok(isAscending(got), `in order: ${got.join(" ")}`);
+        assert.deepEqual(
+          got.slice(-THINGS),
+          Array.from({ length: THINGS }, (_, n) => sent - THINGS + n),
+        );
+        assert.deepEqual(app.counts(), { "dropped.outbound.latest": sent - got.length });
+        slow.drop();
+        other.drop();
+      },
+      {},
+      outboundApp,
+    );
+  });
+}
+
+test("what an event is about has to be a string that is not too long, or its publisher fails", async () => {
+  await withApp(
+    async ({ app }) => {
+      const wrong = { latest: 7 as unknown as string };
+      const message = 'bad latest of event "n": it is a number; allowed is a string of at most 255';
+      assert.throws(() => app.broadcast(TOPIC, "n", {}, wrong), { code: "JOIST_BAD_ARGUMENT", message });
+      assert.throws(() => app.broadcast(TOPIC, "n", {}, { latest: "x".repeat(256) }), { code: "JOIST_BAD_ARGUMENT" });
+    },
+    {},
+    outboundApp,
+  );
+});
+
 test("a server's total closes the client for whom the most waits, and no other", async () => {
   await withApp(
     async ({ app }) => {

@@ -133,6 +133,10 @@ test("clients are subscribers: an event goes to those of all nodes, localBroadca
     assert.deepEqual(await logged("a", "broadcast"), ["a", "broadcast", "room:1", envelope]);
     a.run(() => broadcast("room:2", "bytes", Uint8Array.of(1)));
     assert.deepEqual((await logged("a", "broadcast"))[3], ["event", "bytes", Uint8Array.of(1)]);
+    // Of which only the newest matters: the other node's clients may be slow, too.
+    a.run(() => broadcast("room:1", "moved", { x: 1 }, { latest: "ada" }));
+    assert.deepEqual((await logged("a", "broadcast"))[3], ["event", "moved", '{"x":1}', "ada"]);
+    assert.deepEqual(await ofB.next(), [null, null, "room:1", "moved", { x: 1 }]);
     ofA.drop();
     ofB.drop();
   });

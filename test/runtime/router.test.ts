@@ -120,6 +120,29 @@ test("the I/O thread is told first, then the others in the order in which there 
   assert.equal(router.isDirty, false);
 });
 
+test("the I/O thread is told of the end of one who sent another thread what can't be copied", () => {
+  const router = new Router();
+  const toldMain: unknown[] = [];
+  const main = new WaitingLink();
+  main.onPost = () => void toldMain.push("told");
+  const other = new WaitingLink();
+  other.onPost = () => {
+    throw new Error("can't be copied");
+  };
+  router.connect(0, main, () => {}, lost);
+  router.connect(1, other, () => {}, lost);
+  const pid = makePid(1, 1, 1);
+  router.flush(() => assert.fail());
+  router
+    .outbox(1)
+    ?.begin(Op.message, null)
+    .push(pid, () => {});
+  router.flush(() => void router.outbox(0)?.begin(Op.message, null).push(pid, "it has ended"));
+  while (router.isDirty) router.flush(() => assert.fail());
+  assert.deepEqual(toldMain, ["told"]);
+  assert.equal(router.outbox(0)?.isEmpty, true);
+});
+
 test("a thread with an older number that is not connected at the start is gone; a younger one may be on its way", () => {
   const router = new Router();
   router.connect(1, new WaitingLink(), () => {}, lost);

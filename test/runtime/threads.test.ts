@@ -289,6 +289,23 @@ test("what cannot be copied ends its sender with an error that names the place, 
   });
 });
 
+test("what cannot be copied from one scheduler to another ends its sender, of which the main thread hears", async () => {
+  await withThreads({ schedulers: 2 }, async ({ run, reports }) => {
+    await run(async () => {
+      const echo = spawn("echo", [self()], { scheduler: 2 });
+      const { pid } = spawnMonitor("unsendable", [echo], { scheduler: 1 });
+      const down = await receive(isDown);
+      assert.equal(down.from, pid);
+      assert.ok(isErrorReason(down.reason), JSON.stringify(down.reason)); // and not that its thread had to be replaced
+      assert.equal(down.reason.code, "JOIST_NOT_SENDABLE");
+    });
+    assert.deepEqual(
+      reports.filter(({ tag }) => tag !== "crash"),
+      [],
+    );
+  });
+});
+
 /** Starts a process on a scheduler as soon as that one has a thread again. */
 async function onScheduler(scheduler: number, key = "whoami"): Promise<ReturnType<typeof self>> {
   for (;;) {

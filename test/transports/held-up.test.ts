@@ -121,7 +121,7 @@ test("drop_newest: the client gets what waited first, and all that must arrive",
   await withClient(options, async (connected) => {
     const { transport, got, counts } = connected;
     const before = await holdUp(connected);
-    for (const name of names("b", 100)) transport.sendDroppable(large(name));
+    for (const name of names("b", 100)) transport.sendDroppable(large(name), null);
     transport.send("reply");
     await readAll(connected);
     const kept = got.length - before.length - 2;
@@ -145,6 +145,32 @@ test("drop_oldest: the client gets what came last, and all that must arrive in i
     assert.ok(kept > 10 && kept < 45, `${kept} were kept`);
     assert.deepEqual(got, [...before, "reply", ...names("b", 100).slice(-kept), "end"]);
     assert.equal(counts.snapshot()["dropped.outbound.oldest"], 100 - kept);
+  });
+});
+
+for (const policy of ["disconnect", "drop_newest", "drop_oldest"] as const) {
+  test(`of what has a slot the client gets the newest, with all else in its place, and nothing is full: ${policy}`, async () => {
+    await withClient({ maxBufferedBytes: 4 * MIB, outbound: { policy } }, async (connected) => {
+      const { transport, got, counts } = connected;
+      const before = await holdUp(connected);
+      for (const [n, name] of names("p", 100).entries()) {
+        transport.sendDroppable(large(name), `push ${n % 3}`);
+        transport.sendShared(new SharedMessage(large(`b${name}`), true, `shared ${n % 2}`));
+        if (n === 50) transport.send("reply");
+      }
+      await readAll(connected);
+      assert.deepEqual(got, [...before, "reply", "p97", "p98", "bp98", "p99", "bp99", "end"]);
+      assert.deepEqual(counts.snapshot(), { "dropped.outbound.latest": 195 });
+    });
+  });
+}
+
+test("a client that keeps up gets every message of a slot", async () => {
+  await withClient({}, async ({ transport, got, client }) => {
+    const sent = names("p", 100);
+    for (const name of sent) transport.sendShared(new SharedMessage(name, true, "one"));
+    while (got.length < sent.length) await once(client, "message");
+    assert.deepEqual(got, sent);
   });
 });
 

@@ -45,6 +45,52 @@ for (const [name, policy, sent, added, left] of table) {
   });
 }
 
+/** The same with slots: a letter's own, of either case. What is left, and what was dropped: newest, oldest, for a later one. */
+const slots: readonly [name: string, OutboundPolicy, sent: string, left: string, drops: readonly number[] | null][] = [
+  ["one slot each changes nothing", "disconnect", "abc", "abc", null],
+  [
+    "a later one of the same slot takes the place of the one that waits, at the end",
+    "disconnect",
+    "abA",
+    "bA",
+    [0, 0, 1],
+  ],
+  ["so it may be for ever without its being full", "disconnect", "abcabcabcA", "bcA", [0, 0, 7]],
+  ["with a slot of its own, one too many is too many", "disconnect", "abcd", "abc", null],
+  ["drop_newest keeps the newest of a slot that waits", "drop_newest", "abcda", "bca", [1, 0, 1]],
+  ["drop_oldest begins with what has not come again", "drop_oldest", "abcabd", "abd", [0, 1, 2]],
+];
+for (const [name, policy, sent, left, drops] of slots) {
+  test(`of slots in an outbound queue: ${name}`, () => {
+    const queue = new OutboundQueue<string>(policy);
+    for (const message of sent) {
+      const mayDrop = message === message.toLowerCase();
+      queue.add(message, 99, mayDrop, room(3), message.toLowerCase()); // with its slot's letter it has 100
+    }
+    const dropped = queue.takeDrops();
+    assert.deepEqual(dropped === null ? null : [dropped.newest, dropped.oldest, dropped.latest], drops);
+    assert.equal(queue.take(Number.POSITIVE_INFINITY).join(""), left);
+    assert.equal(queue.bytes, 0);
+  });
+}
+
+test("what has been taken from an outbound queue is not replaced any more", () => {
+  const queue = new OutboundQueue<string>("disconnect");
+  for (const message of "ab") queue.add(message, 99, true, room(3), message);
+  assert.deepEqual(queue.take(1), ["a"]);
+  queue.add("a", 99, true, room(3), "a");
+  assert.deepEqual(queue.take(Number.POSITIVE_INFINITY), ["b", "a"]);
+  assert.equal(queue.takeDrops(), null);
+});
+
+test("a later one too large for drop_newest is dropped, and the one that waits stays", () => {
+  const queue = new OutboundQueue<string>("drop_newest");
+  for (const message of "abc") queue.add(message, 99, true, room(3), message);
+  assert.equal(queue.add("A", 100, true, room(3), "a"), "dropped");
+  assert.deepEqual(queue.takeDrops(), { newest: 1, oldest: 0, latest: 0 });
+  assert.deepEqual(queue.take(Number.POSITIVE_INFINITY), ["a", "b", "c"]);
+});
+
 test("an outbound queue is taken piece by piece, and one that is larger than a piece alone", () => {
   const queue = new OutboundQueue<string>("disconnect");
   for (const message of "abcde") queue.add(message, message === "d" ? 1000 : 100, false, 1_000_000);
@@ -60,7 +106,8 @@ test("one that is larger than all the room drops itself, and no other", () => {
   const queue = new OutboundQueue<string>("drop_oldest");
   for (const message of "ab") queue.add(message, 100, true, room(3));
   assert.equal(queue.add("x", 10_000, true, room(3)), "dropped");
-  assert.equal(queue.takeEvicted(), 0);
+  assert.deepEqual(queue.takeDrops(), { newest: 0, oldest: 1, latest: 0 });
+  assert.equal(queue.takeDrops(), null);
   assert.deepEqual(queue.take(Number.POSITIVE_INFINITY), ["a", "b"]);
 });
 
@@ -68,11 +115,19 @@ interface Kept {
   readonly id: number;
   readonly bytes: number;
   readonly mayDrop: boolean;
+  readonly slot: string | null;
 }
 
 const steps = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.record({ bytes: fc.integer({ min: 0, max: 600 }), mayDrop: fc.boolean() }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        bytes: fc.integer({ min: 0, max: 600 }),
+        mayDrop: fc.boolean(),
+        slot: fc.option(fc.constantFrom("x", "y", "z")),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 1500 }) }) },
   ),
   { maxLength: 60 },
@@ -95,8 +150,12 @@ test("whatever is sent and taken: an outbound queue does what a plain array woul
           model = model.slice(taken.length);
         } else {
           const mayDrop = step.mayDrop && policy !== "disconnect";
-          const one = { id, bytes: step.bytes + PLACE_BYTES, mayDrop };
-          let left = model;
+          const { slot } = step;
+          const one = { id, bytes: step.bytes + PLACE_BYTES + (slot?.length ?? 0), mayDrop, slot };
+          const others = model.filter((kept) => slot === null || kept.slot !== slot);
+          const stays = policy === "drop_newest" || one.bytes > limit; // then nothing goes for one that has no room
+          const hasNoRoom = others.reduce((sum, { bytes }) => sum + bytes, one.bytes) > limit;
+          let left = mayDrop && stays && hasNoRoom ? model : others;
           const makesRoom = !mayDrop || policy === "drop_oldest";
           while (makesRoom && left.reduce((sum, { bytes }) => sum + bytes, one.bytes) > limit) {
             const oldest = left.findIndex((kept) => kept.mayDrop);
@@ -105,7 +164,10 @@ test("whatever is sent and taken: an outbound queue does what a plain array woul
           }
           const fits = left.reduce((sum, { bytes }) => sum + bytes, one.bytes) <= limit;
           model = fits ? [...left, one] : left;
-          assert.equal(queue.add(id, step.bytes, step.mayDrop, limit), fits ? "kept" : mayDrop ? "dropped" : "full");
+          assert.equal(
+            queue.add(id, step.bytes, step.mayDrop, limit, slot),
+            fits ? "kept" : mayDrop ? "dropped" : "full",
+          );
         }
         assert.equal(queue.bytes, size());
         assert.ok(queue.bytes <= limit);

@@ -82,9 +82,17 @@ export class Router {
   }
 
   flush(refused: (what: Unsendable) => void): void {
-    // Whoever sent what cannot be copied is ended, which may tell others: the list grows while it is walked.
-    for (const outbox of this.#dirty) for (const what of outbox.flush()) refused(what);
+    let unsendable: Unsendable[] | null = null;
+    for (const outbox of this.#dirty) {
+      for (const what of outbox.flush()) {
+        unsendable ??= [];
+        unsendable.push(what);
+      }
+    }
     this.#dirty.length = 0;
+    // Not before: whoever sent what cannot be copied is ended, and others are told of it, with the I/O thread put before what the
+    // list has. In the middle of the walk it would be skipped there, and then its outbox would wait for ever.
+    if (unsendable !== null) for (const what of unsendable) refused(what);
   }
 
   closeAll(): void {

@@ -11,6 +11,8 @@ import {
   ok,
   proc,
   processInfo,
+  receive,
+  register,
   reply,
   type SocketRef,
   self,
@@ -44,6 +46,8 @@ interface Join {
   readonly refuse?: unknown;
   readonly crash?: boolean;
   readonly slowMs?: number;
+  /** Until a channel is told `let_in`. */
+  readonly waits?: boolean;
   readonly after?: string;
   readonly early?: boolean;
   readonly observer?: string;
@@ -56,8 +60,12 @@ const boom = (): never => {
 
 export const RoomChannel = channel<{ userId?: string; count?: number; observer?: string; bye?: string }>({
   join: async (topic, params, socket) => {
-    const { refuse, crash, slowMs, after, early, observer, bye } = params as Join;
+    const { refuse, crash, slowMs, waits, after, early, observer, bye } = params as Join;
     if (slowMs !== undefined) await new Promise((resolve) => setTimeout(resolve, slowMs));
+    if (waits) {
+      register("waiting join");
+      await receive((message) => message === "come in");
+    }
     if (refuse !== undefined) return error(refuse);
     if (crash) throw new Error("join crashed on purpose");
     if (early) socket.push("too_early", {});
@@ -72,6 +80,7 @@ export const RoomChannel = channel<{ userId?: string; count?: number; observer?:
     echo: (payload) => reply("ok", payload),
     status: ({ status, response }: { status: string; response: unknown }) => reply(status, response),
     nothing: () => noreply(),
+    let_in: () => send("waiting join", "come in"),
     bytes: (payload) => reply("ok", { hex: Buffer.from(payload as Uint8Array).toString("hex") }),
     bytes_back: ({ hex }: { hex: string }, socket) => {
       socket.push("bytes", Buffer.from(hex, "hex"));

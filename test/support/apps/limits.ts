@@ -43,7 +43,7 @@ export const Usual = socketOf({});
 export const Slowed = socketOf({ messages: { perSecond: 200, burst: 20 }, throttleMs: 30_000 });
 export const Refusing = socketOf({
   ...{ messages: { perSecond: 1, burst: 10 }, throttleMs: 0 },
-  refusals: { perSecond: 1, burst: 5 },
+  refusals: { perSecond: 1, burst: 50 },
 });
 export const FewJoins = socketOf({ joins: { perSecond: 1, burst: 2 }, throttleMs: 0 });
 export const FewBytes = socketOf({ maxUnhandledBytes: 1000 });

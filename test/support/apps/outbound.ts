@@ -7,7 +7,12 @@ interface Burst {
   readonly count: number;
   /** Of each message. */
   readonly bytes: number;
+  /** They are about so many things, in turn, and of each only the newest matters. */
+  readonly things?: number;
 }
+
+const optionsOf = (n: number, things: number | undefined) =>
+  things === undefined ? {} : { latest: String(n % things) };
 
 export const Feed = channel({
   join: () => ok(),
@@ -16,15 +21,15 @@ export const Feed = channel({
     /** Goes to everybody as it is. */
     publish: (payload: unknown, socket) => socket.broadcast("tick", payload),
     /** Goes to everybody. */
-    burst: ({ from, count, bytes }: Burst, socket) => {
+    burst: ({ from, count, bytes, things }: Burst, socket) => {
       const pad = "x".repeat(bytes);
-      for (let n = from; n < from + count; n++) socket.broadcast("n", { n, pad });
+      for (let n = from; n < from + count; n++) socket.broadcast("n", { n, pad }, optionsOf(n, things));
       return reply("ok");
     },
     /** Goes to its own client; somebody else is told that it has. */
-    own: ({ from, count, bytes }: Burst, socket) => {
+    own: ({ from, count, bytes, things }: Burst, socket) => {
       const pad = "x".repeat(bytes);
-      for (let n = from; n < from + count; n++) socket.push("n", { n, pad });
+      for (let n = from; n < from + count; n++) socket.push("n", { n, pad }, optionsOf(n, things));
       broadcast("feed:watch", "done", {});
       return reply("ok");
     },

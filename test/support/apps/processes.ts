@@ -65,6 +65,12 @@ export const watcher = define("watcher", async (to: Pid, target: Pid) => {
   for (;;) send(to, await receive());
 });
 
+/** Sends `to` what can't be copied. */
+export const unsendable = define("unsendable", async (to: Pid) => {
+  send(to, () => {});
+  await receive(() => false);
+});
+
 /** Kills a process. */
 export const killer = define("killer", async (victim: Pid) => kill(victim));
 
