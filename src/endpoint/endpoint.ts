@@ -54,6 +54,8 @@ export interface EndpointSetup {
   readonly admission: Admission;
   /** Bytes that may wait for all its clients. */
   readonly maxTotalBufferedBytes: number;
+  /** Known to the endpoints of all I/O threads, if there are several: they find each other's long-poll sessions by it. */
+  readonly secret: string | null;
 }
 
 interface Mounted {
@@ -86,7 +88,8 @@ export class Endpoint {
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
-  constructor({ mounts, topics, openPort, host, counts, admission, maxTotalBufferedBytes }: EndpointSetup) {
+  constructor(setup: EndpointSetup) {
+    const { mounts, topics, openPort, host, counts, admission, maxTotalBufferedBytes, secret } = setup;
     this.#host = host;
     this.#admission = admission;
     this.#openPort = openPort;
@@ -110,8 +113,8 @@ export class Endpoint {
     this.#longPolls = mounts.flatMap((manifest) => {
       const { longpoll } = manifest;
       const { longpoll: serializers } = manifest.serializers;
-      const setup = { manifest, serializers, topics, openPort, afterTurn, throttle, admission, host };
-      return longpoll === false ? [] : new LongPollRoute({ ...setup, longpoll });
+      const route = { manifest, serializers, topics, openPort, afterTurn, throttle, admission, secret, host };
+      return longpoll === false ? [] : new LongPollRoute({ ...route, longpoll });
     });
   }
 

@@ -41,6 +41,8 @@ export interface IoEndpointSetup {
   readonly limits: Required<ConnectionLimitOptions>;
   /** What {@link ConnectionTotal} is made of. */
   readonly total: { readonly buffer: SharedArrayBuffer; readonly row: number; readonly owner: number };
+  /** What the threads know each other's long-poll sessions by. */
+  readonly secret: string;
 }
 
 /** To the main thread. Its end is seen by its DOWN. */
@@ -84,6 +86,7 @@ async function open(setup: IoEndpointSetup): Promise<Endpoint> {
     ...{ topics, openPort, host, counts },
     admission: new Admission(limits, counts, total, link),
     maxTotalBufferedBytes: limits.maxTotalBufferedBytes,
+    secret: setup.secret,
   });
   const bound = await endpoint.listen(port ?? 0, address, http, port !== null);
   link.port.send(main, ["listening", me, bound] satisfies IoNews);

@@ -2,6 +2,7 @@
  * The I/O threads beside the main one, as that sees them: starts an endpoint on each, watches it, and holds together what is
  * one for all of them: counts, addresses, the port.
  */
+import { randomBytes } from "node:crypto";
 import type { ServerOptions } from "node:http";
 import { checkInteger } from "../core/check-integer.js";
 import type { Counts } from "../core/counts.js";
@@ -11,12 +12,16 @@ import { type DownMessage, isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Port } from "../runtime/process.js";
 import type { IoThreads, Runtime } from "../runtime/runtime.js";
+import { DEFAULT_MAX_SESSIONS, DEFAULT_MAX_TOTAL_BYTES } from "../transports/longpoll.js";
 import type { AddressCounts } from "./address-counts.js";
 import type { ConnectionLimitOptions } from "./admission.js";
 import type { MountManifest } from "./application.js";
 import { ConnectionTotal } from "./connection-total.js";
 import type { DrainerOptions } from "./drainer.js";
 import { IO_ENDPOINT_KEY, type IoAnswer, type IoEndpointSetup, type IoNews, type IoOrder } from "./io-endpoint.js";
+
+/** The main thread's endpoint, where others are numbered as they start. */
+const MAIN_OWNER = 1;
 
 /** More of them than that have nobody to work for: with one scheduler that is all threads a runtime can have. */
 const MAX_IO_THREADS = 31;
@@ -47,12 +52,13 @@ export class IoEndpoints implements IoThreads {
   readonly program: string = new URL("./io-program.js", import.meta.url).href;
   /** What all I/O threads count connections in, as the main one has it. */
   readonly total: ConnectionTotal;
+  /** What the threads know each other's long-poll sessions by. */
+  readonly secret: string = randomBytes(32).toString("hex");
   readonly #endpoints = new Map<Pid, Running>();
   #runtime: Runtime | null = null;
   #port: Port | null = null;
   #setup: IoSetup | null = null;
-  /** The main thread has 1. */
-  #lastOwner = 1;
+  #lastOwner = MAIN_OWNER;
   #stopping = false;
   /** Whoever waits for all to listen, or for all to be gone. */
   #changed: (fault: string | null) => void = () => {};
@@ -60,7 +66,7 @@ export class IoEndpoints implements IoThreads {
   /** @param count - The main thread not counted. */
   constructor(count: number) {
     this.count = count;
-    this.total = new ConnectionTotal(ConnectionTotal.allocate(1 + count));
+    this.total = new ConnectionTotal(ConnectionTotal.allocate(1 + count), 0, MAIN_OWNER);
   }
 
   /** Where they listen, if that differs. */
@@ -99,6 +105,7 @@ export class IoEndpoints implements IoThreads {
     const given: IoEndpointSetup = {
       ...{ main: port.pid, mounts, host, port: shared, address, http, limits },
       total: { buffer: this.total.buffer, row, owner },
+      secret: this.secret,
     };
     // Its thread lives: so it is started there, and nowhere else.
     const spawned = port.spawn(IO_ENDPOINT_KEY, [given], "io endpoint", beside);
@@ -169,12 +176,17 @@ export class IoEndpoints implements IoThreads {
   }
 }
 
-/** A poll may come in on another thread than the one its session is on. @throws RuntimeError `badOption` */
-export function checkIoMounts(ioThreads: number, mounts: readonly MountManifest[]): void {
-  const polled = mounts.find(({ longpoll }) => longpoll !== false);
-  if (polled === undefined) return;
-  const why = `the socket at "${polled.path}" has a longpoll transport, whose sessions are on one thread`;
-  throw new RuntimeError(ErrorCode.badOption, `bad ioThreads ${ioThreads}: ${why}; then only 1 is allowed`);
+/** What of the limits of long poll each of several threads keeps by itself: sessions are shared out evenly, as clients are. */
+export function shareOfMounts(mounts: readonly MountManifest[], ioThreads: number): readonly MountManifest[] {
+  if (ioThreads === 1) return mounts;
+  // What is no limit is refused where the mount is made, as it was given.
+  const share = (limit: number): number => (limit >= 1 ? Math.max(1, Math.floor(limit / ioThreads)) : limit);
+  return mounts.map((mount) => {
+    if (mount.longpoll === false) return mount;
+    const { maxSessions = DEFAULT_MAX_SESSIONS, maxTotalBytes = DEFAULT_MAX_TOTAL_BYTES } = mount.longpoll;
+    const own = { maxSessions: share(maxSessions), maxTotalBytes: share(maxTotalBytes) };
+    return { ...mount, longpoll: { ...mount.longpoll, ...own } };
+  });
 }
 
 /** Checks what `ioThreads` can't be combined with. @throws RuntimeError `badOption` */

@@ -1,4 +1,5 @@
 /** The long poll of one mounted socket: which requests are its own, and what `connect` is told about them. */
+import { createHmac } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
@@ -25,6 +26,8 @@ export interface LongPollRouteSetup {
   readonly afterTurn: (action: () => void) => void;
   readonly throttle: Throttle;
   readonly admission: Admission;
+  /** Known to all I/O threads, if there are several. */
+  readonly secret: string | null;
   /** The host of the endpoint; see `checkOrigin`. */
   readonly host: string;
 }
@@ -47,6 +50,7 @@ export class LongPollRoute {
     afterTurn,
     throttle,
     admission,
+    secret,
     host,
   }: LongPollRouteSetup) {
     this.#admission = admission;
@@ -57,7 +61,9 @@ export class LongPollRoute {
       ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort, throttle },
       ...chosen,
     });
-    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts);
+    const of = `${manifest.path} ${longpoll.path ?? ""}`;
+    const shared = secret === null ? null : { key: createHmac("sha256", secret).update(of).digest(), openPort };
+    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts, undefined, shared);
     this.#manifest = manifest;
     this.#publicHost = host;
   }

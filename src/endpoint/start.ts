@@ -23,7 +23,7 @@ import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { type HttpOptions, resolveHttpOptions } from "./http-options.js";
-import { checkIoMounts, checkIoThreads, IoEndpoints } from "./io-threads.js";
+import { checkIoThreads, IoEndpoints, shareOfMounts } from "./io-threads.js";
 import { checkReusePort, freePort } from "./listen.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
@@ -33,7 +33,7 @@ export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
   /**
    * Threads that share the connections, the main one among them: each listens on the port with a server of its own. One ends at
    * about one core. With a `port` only, and on Node.js 22.12 or newer on a system where threads can share one; not with
-   * `schedulers: 0`, `isolation: "process"` or `longpoll`. See `docs/performance.md`. @defaultValue 1
+   * `schedulers: 0` or `isolation: "process"`. See `docs/performance.md`. @defaultValue 1
    */
   readonly ioThreads?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
@@ -270,8 +270,8 @@ export async function startOn(url: URL | string, options: StartOptions, isShared
   try {
     const manifests = runtime.manifest as readonly ApplicationManifest[]; // what Application.describe made
     // The application itself before its dependencies.
-    const mounts = manifests.toReversed().flatMap((manifest) => manifest.mounts);
-    if (io !== null) checkIoMounts(ioThreads, mounts);
+    const described = manifests.toReversed().flatMap((manifest) => manifest.mounts);
+    const mounts = shareOfMounts(described, ioThreads);
     const loaded = await loadMounts(mounts);
     await applications.start(manifests);
     const counts = new Counts();
@@ -285,6 +285,7 @@ export async function startOn(url: URL | string, options: StartOptions, isShared
       ...{ host, counts },
       admission: new Admission(limits, counts, io?.total, addresses),
       maxTotalBufferedBytes: limits.maxTotalBufferedBytes,
+      secret: io?.secret ?? null,
     });
     if (server !== undefined) endpoint.attach(server);
     const isReused = io !== null && isShared;

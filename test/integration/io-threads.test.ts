@@ -7,6 +7,8 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { type App, type Report, type StartOptions, start } from "joist";
 import { startOn } from "../../src/endpoint/start.js";
+import type { FrameClient } from "../support/frame-client.js";
+import { type PollAnswer, PollClient } from "../support/poll-client.js";
 import { type Frame, RawClient } from "../support/raw-client.js";
 
 const url: URL = new URL("../support/apps/io-threads.js", import.meta.url);
@@ -61,7 +63,7 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 /** The next frames of an event, as many as that. */
-async function takeOf(client: RawClient, events: readonly string[], count: number): Promise<Frame[]> {
+async function takeOf(client: FrameClient, events: readonly string[], count: number): Promise<Frame[]> {
   const frames: Frame[] = [];
   while (frames.length < count) frames.push(await client.next((frame) => events.includes(frame[3])));
   return frames;
@@ -181,6 +183,71 @@ test("more deaths of I/O threads than maxThreadRestarts stop the application", a
   );
 });
 
+test("a long-poll session is found by requests that come in on any I/O thread", async () => {
+  await withIoThreads(
+    async (running) => {
+      const { app, ports } = running;
+      const rotated = ports().map((_, at) => [...ports().slice(at), ...ports().slice(0, at)]);
+      const clients = await Promise.all(rotated.map((each) => PollClient.connect(each)));
+      for (const [index, client] of clients.entries()) {
+        const [, , , , answer] = await client.join(TOPIC, { user: `user ${index}` });
+        assert.equal((answer as { status: string }).status, "ok");
+      }
+      assert.equal(app.connections, 3);
+      const expected = Array.from({ length: 30 }, (_, i) => ({ i: i + 1 }));
+      for (const client of clients) {
+        // One after the other, so that polls and posts come in everywhere.
+        for (const n of [1, 2, 3, 4, 5]) {
+          assert.deepEqual(await client.ask(TOPIC, "echo", { n }), { status: "ok", response: { n } });
+        }
+        await client.ask(TOPIC, "burst", { count: 30 });
+        const own = await takeOf(client, ["own"], 30);
+        assert.deepEqual(
+          own.map(([, , , , payload]) => payload),
+          expected,
+        );
+      }
+      app.broadcast(TOPIC, "news", { n: 1 });
+      for (const client of clients) assert.deepEqual((await client.next(ofEvent("news")))[4], { n: 1 });
+      await app.stop();
+      assert.equal((await Promise.all(clients.map(({ closed }) => closed))).length, 3);
+    },
+    { ioThreads: 3 },
+  );
+});
+
+test("a session whose I/O thread is gone is gone: a post is told so, and a poll begins a new one", async () => {
+  await withIoThreads(async (running) => {
+    const [main, other] = running.ports();
+    const url = (port: number | undefined, token: string): string =>
+      `http://127.0.0.1:${port}/socket/longpoll?vsn=2.0.0&token=${token}`;
+    const asked = async (port: number | undefined, token = "", init: RequestInit = {}): Promise<PollAnswer> =>
+      (await (await fetch(url(port, token), init)).json()) as PollAnswer;
+    const { token = "" } = await asked(other);
+    // It is there: a post that comes in on the main thread reaches it.
+    const post = { method: "POST", headers: { "content-type": "application/x-ndjson" } };
+    const heartbeat = { ...post, body: JSON.stringify([null, "1", "phoenix", "heartbeat", {}]) };
+    assert.deepEqual(await asked(main, token, heartbeat), { status: 200 });
+    const poll = await asked(main, token);
+    assert.deepEqual([poll.status, poll.messages?.length], [200, 1]);
+    // What its body may not be is answered there, too.
+    assert.equal((await fetch(url(main, token), { ...post, body: "x".repeat(9_000_000) })).status, 400);
+    assert.equal((await fetch(url(main, `${token}x`), heartbeat)).status, 200);
+    const killer = await RawClient.connect(other, "vsn=3.0.0");
+    const waiting = asked(main, token).catch(() => ({ status: 0 }));
+    killer.send(null, null, "phoenix", "die", {});
+    await killer.closed;
+    // A poll that was being answered ends, however far that had come.
+    assert.notEqual((await waiting).status, 200);
+    await until(() => running.ports().length === 2 && running.ports()[1] !== other);
+    assert.deepEqual(await asked(main, token, heartbeat), { status: 410 });
+    const anew = await asked(running.ports()[1], token);
+    assert.equal(anew.status, 410);
+    assert.notEqual(anew.token, token);
+    assert.deepEqual(await asked(main, anew.token, heartbeat), { status: 200 });
+  });
+});
+
 test("stop closes the connections of each I/O thread with 1012 and waits for their channels", async () => {
   await withIoThreads(async (running) => {
     const { app, reports, ports } = running;
@@ -198,7 +265,6 @@ test("stop closes the connections of each I/O thread with 1012 and waits for the
 });
 
 test("ioThreads is refused with what it can't be combined with, and says with what", async () => {
-  const channels = new URL("../support/apps/channels.js", import.meta.url);
   const port = 0;
   const server = createServer();
   for (const [options, message] of [
@@ -212,8 +278,6 @@ test("ioThreads is refused with what it can't be combined with, and says with wh
   ] as const) {
     await assert.rejects(startOn(url, options, false), { code: "JOIST_BAD_OPTION", message });
   }
-  const polled = startOn(channels, { port, ioThreads: 2, schedulers: 1 }, false);
-  await assert.rejects(polled, { code: "JOIST_BAD_OPTION", message: /"\/socket" has a longpoll transport/ });
 });
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

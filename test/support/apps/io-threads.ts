@@ -42,6 +42,6 @@ const websocket = {
 } as const;
 
 export default application({
-  sockets: { "/socket": { socket: UserSocket, websocket } },
+  sockets: { "/socket": { socket: UserSocket, websocket, longpoll: true } },
   children: [RoomPresence.child()],
 });
