@@ -10,8 +10,7 @@
  *   taken, or its client went away ── ["closed", …] ───────► its memory is free, or the poll is over
  * ```
  *
- * The front monitors the owner: one that dies has lost its sessions. A front that dies says nothing; what the owner had for its
- * clients is let go of after a window, as that of any client who does not read.
+ * Each monitors the other: an owner that dies has lost its sessions, a front its clients.
  */
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
@@ -54,7 +53,7 @@ export class Relay implements PortHandler {
   /** Those of this thread's clients, by number. */
   readonly #passed = new Map<number, Passed>();
   /** Those of other threads' clients, by front and number. */
-  readonly #responses = new Map<string, PassedResponse>();
+  readonly #responses = new Map<Pid, Map<number, PassedResponse>>();
   #number = 0;
 
   /** @param take - Answers a request of a session of this thread, or `false` if there is none. */
@@ -93,7 +92,7 @@ export class Relay implements PortHandler {
       case "request":
         return this.#request(told[1], told[2], told[3]);
       case "closed":
-        this.#responses.get(`${told[1]} ${told[2]}`)?.closed();
+        this.#responses.get(told[1])?.get(told[2])?.closed();
         return;
       case "answer":
         return this.#answer(told[1], told[2], told[3], told[4], told[5]);
@@ -121,8 +120,11 @@ export class Relay implements PortHandler {
     if (!passed.response.headersSent) passed.gone();
   }
 
-  #down(owner: Pid): void {
-    for (const [number, { to }] of [...this.#passed]) if (to === owner) this.#gone(number);
+  #down(other: Pid): void {
+    for (const [number, { to }] of [...this.#passed]) if (to === other) this.#gone(number);
+    const responses = this.#responses.get(other)?.values() ?? [];
+    this.#responses.delete(other);
+    for (const response of [...responses]) response.closed();
   }
 
   #forget(number: number): void {
@@ -136,10 +138,16 @@ export class Relay implements PortHandler {
   // ---- the owner ----
 
   #request(front: Pid, number: number, request: PassedRequest): void {
-    const key = `${front} ${number}`;
+    let responses = this.#responses.get(front);
+    if (responses === undefined) {
+      responses = new Map();
+      this.#responses.set(front, responses);
+      this.#port.monitor(front); // until it is gone
+    }
+    const of = responses;
     const tell = (message: RelayMessage): void => this.#port.send(front, message);
-    const response = new PassedResponse(number, tell, () => void this.#responses.delete(key));
-    this.#responses.set(key, response);
+    const response = new PassedResponse(number, tell, () => void of.delete(number));
+    of.set(number, response);
     if (this.#take(request, response)) return;
     response.closed();
     tell(["gone", number]);
