@@ -1,6 +1,7 @@
 /**
  * `npm run check:pack`: what a user gets from `npm install joist` works. Packs the package, looks at what is in it, installs
- * it into an empty folder, and there starts, joins, answers and stops the first example of the README, then tests it with the test kit.
+ * it into an empty folder, and there starts, joins, answers and stops the first example of the README, then tests it with the test kit
+ * and puts load on it with `joist load`.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -47,6 +48,7 @@ const server = `
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { start } from "joist";
+import { load } from "./load.js";
 import { WebSocket } from "ws";
 
 const app = await start(new URL("./app.js", import.meta.url), { port: 0 });
@@ -63,6 +65,8 @@ assert.deepEqual(await ask(["1", "1", "ping", "phx_join", {}]), [
 assert.deepEqual(await ask(["1", "2", "ping", "ping", {}]), [
   "1", "2", "ping", "phx_reply", { status: "ok", response: { ping: "pong" } },
 ]);
+client.close();
+await load(\`ws://127.0.0.1:\${app.port}/socket?user_id=1\`);
 await app.stop();
 await import("./kit.js");
 console.log("stopped");
@@ -78,11 +82,31 @@ await t.assertReply(t.push(channel, "ping"), "ok", { ping: "pong" }, 10_000);
 await t.stop();
 `;
 
+/** As a user runs it: npm puts the command into the folder that its scripts have in their path. */
+const load = `
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const npx = async (...args) => {
+  const shell = process.platform === "win32";
+  const { stdout } = await promisify(execFile)("npx", ["--no-install", "joist", ...args], { shell });
+  return stdout;
+};
+export async function load(url) {
+  assert.match(await npx("load", "--help"), /--in-flight N/);
+  const short = ["--topic", "ping", "--connections", "2", "--duration", "0.5", "--warmup", "0", "--json", "-"];
+  const { messages, failures } = JSON.parse(await npx("load", url, ...short));
+  assert.deepEqual(failures, []);
+  assert.ok(messages.answered > 0 && messages.answered === messages.sent);
+}
+`;
+
 ensureInstalled();
 const folder = mkdtempSync(join(tmpdir(), "joist-pack-"));
 try {
   await check();
-  console.log("packed package: server started, joined, answered, stopped");
+  console.log("packed package: server started, joined, answered, loaded, stopped");
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
@@ -103,6 +127,7 @@ async function check() {
   writeFileSync(join(user, "app.js"), app);
   writeFileSync(join(user, "server.js"), server);
   writeFileSync(join(user, "kit.js"), kit);
+  writeFileSync(join(user, "load.js"), load);
   const install = ["install", `../${tarball}`, "--no-audit", "--no-fund", "--loglevel=error"];
   mustSucceed(runNpm(install, { cwd: user, env }), "npm install of the tarball");
 

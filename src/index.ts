@@ -197,6 +197,7 @@ export {
   type CrashReport,
   type LeftOutReport,
   type LogReport,
+  type LongMailboxReport,
   levelOf,
   type NoticeReport,
   type ProgressReport,

@@ -1,4 +1,5 @@
 /** What the generator says to each kind of server, and the little it has to understand of the answers. */
+import { digits, frame, joinFrame, NO_REF, readMessage, readRef } from "../../src/cli/load/wire.js";
 
 export interface Dialect {
   readonly url: URL;
@@ -60,26 +61,17 @@ export function phoenix(origin: string, options: PhoenixOptions = {}): Dialect {
     greet: () => true,
     on: (number) => {
       const name = JSON.stringify(number === 0 ? topic : `${topic}-${number}`);
-      const tail = (of: string): string => `",${name},${JSON.stringify(of)},`;
-      const [joins, asks, publishes, crashes] = ["phx_join", event, broadcastEvent, crashEvent].map(tail);
+      const [asks, publishes, crashes] = [event, broadcastEvent, crashEvent].map((of) => JSON.stringify(of));
       return {
-        join: (ref) => `["${ref}","${ref}${joins}{}]`,
-        request: (ref, payload) => `["${JOIN_REF}","${ref}${asks}${payload}]`,
-        publish: (ref, payload) => `["${JOIN_REF}","${ref}${publishes}${payload}]`,
-        crash: (ref, joinRef) => `["${joinRef}","${ref}${crashes}{}]`,
+        join: (ref) => joinFrame(ref, name, "{}"),
+        request: (ref, payload) => frame(JOIN_REF, ref, name, asks as string, payload),
+        publish: (ref, payload) => frame(JOIN_REF, ref, name, publishes as string, payload),
+        crash: (ref, joinRef) => frame(joinRef, ref, name, crashes as string, "{}"),
       };
     },
     // `["1","17",…` is an answer, `[null,null,…` a broadcast, `["1",null,…` a push.
-    refOf: (data, start) => {
-      if (data[start + 1] === 0x6e) return BROADCAST;
-      let at = start + 3;
-      while (data[at] !== 0x22) at += 1;
-      return digits(data, at + 3);
-    },
-    refusal: (answer) => {
-      const [, , , , payload] = JSON.parse(answer) as [unknown, unknown, unknown, unknown, { status?: unknown }];
-      return payload.status === "ok" ? null : answer;
-    },
+    refOf: (data, start) => (data[start + 1] === 0x6e ? BROADCAST : refOr(readRef(data, start))),
+    refusal: (answer) => (readMessage(answer)?.status === "ok" ? null : answer),
     isCrash: (message) => message.includes('"phx_error"'),
   };
 }
@@ -95,7 +87,7 @@ export function plain(origin: string): Dialect {
       publish: (ref, payload) => `{"id":${ref},"event":"shout","room":${number},"payload":${payload}}`,
       crash: noCrash,
     }),
-    refOf: (data, start) => (data[start + 2] === 0x69 ? digits(data, start + 6) : BROADCAST),
+    refOf: (data, start) => (data[start + 2] === 0x69 ? refOr(digits(data, start + 6)) : BROADCAST),
     refusal: () => null,
     isCrash: () => false,
   };
@@ -118,7 +110,7 @@ export function socketIo(origin: string): Dialect {
     }),
     refOf: (data, start, end) => {
       if (end - start === 1) return data[start] === 0x32 ? KEEP_ALIVE : OTHER;
-      return data[start + 1] === 0x33 ? digits(data, start + 2) : BROADCAST;
+      return data[start + 1] === 0x33 ? refOr(digits(data, start + 2)) : BROADCAST;
     },
     refusal: () => null,
     isCrash: () => false,
@@ -130,14 +122,6 @@ function noCrash(): never {
   throw new Error("this server has no channels that could crash");
 }
 
-/** The number that stands there in decimal digits; {@link OTHER} if none does. */
-export function digits(data: Buffer, at: number): number {
-  let value = 0;
-  let place = at;
-  for (;;) {
-    const digit = (data[place] ?? 0) - 0x30;
-    if (digit < 0 || digit > 9) return place === at ? OTHER : value;
-    value = value * 10 + digit;
-    place += 1;
-  }
+function refOr(ref: number): number {
+  return ref === NO_REF ? OTHER : ref;
 }

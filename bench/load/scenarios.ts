@@ -133,13 +133,7 @@ export const SCENARIOS: readonly Scenario[] = [
 
 const WORDS = "a channel joins its topic and answers with what it knows of the one who asked".split(" ");
 
-/** A payload of so many bytes of JSON; `n` is found again in what comes back. */
-export function payloadOf(bytes: number, n: number): string {
-  const head = `{"n":${n},"text":"`;
-  return `${head}${"x".repeat(Math.max(0, bytes - head.length - 2))}"}`;
-}
-
-/** The same of words and numbers, which compresses about as what applications send: to a quarter. */
+/** A payload of so many bytes of words and numbers, which compresses about as what applications send: to a quarter. */
 export function payloadOfWords(bytes: number, n: number): string {
   let text = "";
   for (let i = 0; text.length < bytes; i++) {

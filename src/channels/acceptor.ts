@@ -1,11 +1,13 @@
 /**
  * Lets clients of one socket in: runs the user's `connect` in a process on a scheduler, and opens a connection with what it
- * answered. On the I/O thread; it knows the socket by its manifest only.
+ * answered. On the I/O thread; it knows the socket by its manifest only. All clients that wait for their answer share one
+ * port, which is there as long as somebody waits.
  */
+import type { LimitCode } from "../core/limit-codes.js";
 import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Topics } from "../pubsub/topics.js";
-import type { Port, PortHandler } from "../runtime/process.js";
+import { Deadline, type Port, type PortHandler, type Spawned } from "../runtime/process.js";
 import { chooseSerializer, type SerializerChoice } from "./choose-serializer.js";
 import { Connection } from "./connection.js";
 import type { ConnectAnswer, ConnectCall, RouteManifest, SocketManifest } from "./requests.js";
@@ -32,64 +34,138 @@ export interface AcceptorSetup {
   readonly serializers?: readonly SerializerChoice[];
 }
 
-export class SocketAcceptor implements Acceptor {
+export class SocketAcceptor implements Acceptor, PortHandler {
   readonly #setup: AcceptorSetup;
   readonly #routes: readonly Route<RouteManifest>[];
+  /** Who waits; not asked for are those whom no scheduler can take now. */
+  readonly #waiting = new Set<Waiting>();
+  /** Of these, the ones whose `connect` runs, by its process. */
+  readonly #asked = new Map<Pid, Waiting>();
+  #port: Port | null = null;
 
   constructor(setup: AcceptorSetup) {
     this.#setup = setup;
     this.#routes = resolveRoutes(setup.manifest.routes.map((route) => [route.pattern, route] as const));
   }
 
-  connect(request: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
+  connect({ params, info }: ConnectRequest, vsn: string | undefined): Promise<ConnectOutcome> {
     const serializer = chooseSerializer(vsn, this.#setup.serializers);
-    if (serializer === undefined) return Promise.resolve({ tag: "refused", refusal: null });
-    const { manifest, transport, throttle } = this.#setup;
-    const { params, info } = request;
+    if (serializer === undefined) {
+      this.#hit("refused.version");
+      return Promise.resolve({ tag: "refused", refusal: null });
+    }
+    const { manifest, transport } = this.#setup;
     const { filter } = manifest;
     const call: ConnectCall = { params, info, transport, vsn: serializer.vsn, sentMs: sharedNowMs(), filter };
     return new Promise((resolve) => {
-      let asked: Pid | null = null;
-      let retry: NodeJS.Timeout | undefined;
-      const decide = (outcome: ConnectOutcome): void => {
-        clearTimeout(timer);
-        clearTimeout(retry);
-        port.close("normal");
-        resolve(outcome);
-      };
-      const ask = (): void => {
-        // Plain data: what the user's connect gets is a copy on another thread.
-        asked = port.spawn(manifest.socket, [call], "connect")?.pid ?? null;
-        if (asked === null) retry = setTimeout(ask, RETRY_MS);
-      };
-      const port = this.#setup.openPort(
-        {
-          message: (message) => {
-            if (!isDown(message)) decide(this.#outcome(message, serializer));
-            else if (message.reason === "scheduler_down") ask();
-            else decide({ tag: "failed" });
-          },
-        },
-        "connect",
-      );
-      const timer = setTimeout(() => {
-        if (asked !== null) port.exit(asked, "kill");
-        throttle.hit("refused.connect_timeout", { transport, id: null, topic: null });
-        decide({ tag: "unavailable" });
-      }, manifest.connectTimeoutMs);
-      ask();
+      const waiting = new Waiting(this, call, serializer, resolve);
+      this.#waiting.add(waiting);
+      this.#openPort().limit(waiting, manifest.connectTimeoutMs);
+      this.#ask(waiting);
     });
   }
 
-  #outcome(message: unknown, serializer: Serializer): ConnectOutcome {
-    const answer = message as ConnectAnswer; // the process just started is the only one that knows the port
-    if (answer[0] === "refused") return { tag: "refused", refusal: answer[1] };
-    const [, id, assigns] = answer;
+  // ---- from the processes that run connect ----
+
+  message(message: unknown): void {
+    if (isDown(message)) return this.#down(message.from as Pid, message.reason); // monitored by pid
+    if (!Array.isArray(message)) return; // this port is the parent of application code, which may send it anything
+    const answer = message as unknown as ConnectAnswer;
+    const waiting = this.#asked.get(answer[1]);
+    if (waiting === undefined) return; // too late
+    this.#port?.forget((waiting.process as Spawned).ref); // it has done its work and ends
+    this.#decide(waiting, this.#outcome(answer, waiting.serializer));
+  }
+
+  /** One client's `connect` can't end what all wait at. */
+  exit(): void {}
+
+  #down(pid: Pid, reason: unknown): void {
+    const waiting = this.#asked.get(pid);
+    if (waiting === undefined) return; // it took too long and was killed
+    this.#asked.delete(pid);
+    if (reason === "scheduler_down") this.#ask(waiting);
+    else this.#decide(waiting, { tag: "failed" });
+  }
+
+  // ---- those who wait ----
+
+  #ask(waiting: Waiting): void {
+    if (!this.#waiting.has(waiting)) return;
+    // Plain data: what the user's connect gets is a copy on another thread.
+    const spawned = this.#openPort().spawn(this.#setup.manifest.socket, [waiting.call], "connect", "brief");
+    waiting.process = spawned ?? null;
+    if (spawned === undefined) setTimeout(() => this.#ask(waiting), RETRY_MS);
+    else this.#asked.set(spawned.pid, waiting);
+  }
+
+  /** `connect` takes too long. */
+  late(waiting: Waiting): void {
+    if (waiting.process !== null) this.#port?.exit(waiting.process.pid, "kill");
+    this.#hit("refused.connect_timeout");
+    this.#decide(waiting, { tag: "unavailable" });
+  }
+
+  #decide(waiting: Waiting, outcome: ConnectOutcome): void {
+    const port = this.#port;
+    port?.unlimit(waiting);
+    this.#waiting.delete(waiting);
+    if (waiting.process !== null) this.#asked.delete(waiting.process.pid);
+    if (this.#waiting.size === 0) {
+      port?.close("normal");
+      this.#port = null;
+    }
+    if (outcome.tag === "refused") this.#hit("refused.connect");
+    if (outcome.tag === "failed") this.#hit("refused.connect_failed");
+    waiting.resolve(outcome);
+  }
+
+  #hit(code: LimitCode): void {
+    const { throttle, transport } = this.#setup;
+    throttle.hit(code, { transport, id: null, topic: null });
+  }
+
+  /** The port that all wait at. Application code could have killed it: then those who waited are answered when their time is over. */
+  #openPort(): Port {
+    if (this.#port?.isOpen !== true) this.#port = this.#setup.openPort(this, "connect");
+    return this.#port;
+  }
+
+  #outcome(answer: ConnectAnswer, serializer: Serializer): ConnectOutcome {
+    if (answer[0] === "refused") return { tag: "refused", refusal: answer[2] };
+    const [, , id, assigns] = answer;
     const { manifest, topics, openPort, throttle } = this.#setup;
     const setup = {
       ...{ manifest, routes: this.#routes, serializer, id, topics, openPort, throttle },
       assigns: Object.keys(assigns).length === 0 ? NOTHING : assigns,
     };
     return { tag: "accepted", open: (transport) => new Connection(setup, transport) };
+  }
+}
+
+/** A client that waits for its `connect`. */
+class Waiting extends Deadline {
+  readonly call: ConnectCall;
+  readonly serializer: Serializer;
+  readonly resolve: (outcome: ConnectOutcome) => void;
+  /** What runs it, when there was a scheduler that took it. */
+  process: Spawned | null = null;
+  readonly #acceptor: SocketAcceptor;
+
+  constructor(
+    acceptor: SocketAcceptor,
+    call: ConnectCall,
+    serializer: Serializer,
+    resolve: (outcome: ConnectOutcome) => void,
+  ) {
+    super();
+    this.#acceptor = acceptor;
+    this.call = call;
+    this.serializer = serializer;
+    this.resolve = resolve;
+  }
+
+  override onTimeout(): void {
+    this.#acceptor.late(this);
   }
 }

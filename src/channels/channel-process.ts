@@ -56,7 +56,7 @@ export function bootChannel(definition: Channel, request: JoinRequest): Promise<
   try {
     message = serializer.decode(request.frame);
   } catch (error) {
-    tell(["malformed"]);
+    tell(["malformed", request.frame]);
     throw error;
   }
   const topic = message.topic as string; // it matched a route
@@ -161,7 +161,7 @@ class ChannelProcess implements SystemTarget {
     try {
       message = this.#serializer.decode(raw);
     } catch {
-      return this.#tell(["malformed"]); // the connection closes, and this channel with it
+      return this.#tell(["malformed", raw]); // the connection closes, and this channel with it
     }
     if (message.event === ControlEvent.leave) {
       this.#reply(message, "ok", {});

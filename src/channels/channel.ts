@@ -83,7 +83,7 @@ export interface ChannelOptions<A extends object> {
   /** How much its client may send it. */
   readonly limits?: ChannelLimits;
   /**
-   * `"dedicated"`: its channels run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * Its channels may have a thread (`"dedicated"`) or an OS process (`"process"`) kept for them; see {@link Isolation}.
    * @defaultValue `"shared"`
    */
   readonly isolation?: Isolation;

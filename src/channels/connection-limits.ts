@@ -2,6 +2,7 @@
  * One connection's limits, carried out: its buckets, and whether it is read. It is not while it pays for what it sent too
  * fast, nor while its channels have too much of it to handle; the client notices as TCP (or its POST) makes it wait.
  */
+import type { LimitCode } from "../core/limit-codes.js";
 import type { ConnectionRates } from "./limits.js";
 import type { LimitSubject, Throttle, Waiting } from "./throttle.js";
 import { onRefused, TokenBucket, Verdict } from "./token-bucket.js";
@@ -63,7 +64,7 @@ export class ConnectionLimits implements Waiting, LimitSubject {
   }
 
   /** A message is refused by this limit, of this topic: `Verdict.refuse`, or it was one too many. */
-  refused(limit: string, topic: string | null = null): number {
+  refused(limit: "connection" | "joins" | "channel" | "event", topic: string | null = null): number {
     this.hit(`refused.rate.${limit}`, topic);
     const { refusals } = this.#rates;
     const nowMs = this.#throttle.nowMs();
@@ -74,8 +75,13 @@ export class ConnectionLimits implements Waiting, LimitSubject {
   }
 
   /** Another limit of the connection has struck. */
-  hit(code: string, topic: string | null = null): void {
+  hit(code: LimitCode, topic: string | null = null): void {
     this.#throttle.hit(code, { transport: this.transport, id: this.id, topic });
+  }
+
+  /** The transport's own limits have struck: it counts them itself. */
+  tell(code: LimitCode, count: number): void {
+    this.#throttle.tell(code, this, count);
   }
 
   /** Bytes were handed to a channel. */
@@ -106,14 +112,14 @@ export class ConnectionLimits implements Waiting, LimitSubject {
     this.#throttle.forget(this);
   }
 
-  #slowed(verdict: number, limit: string): number {
+  #slowed(verdict: number, limit: "connection" | "joins"): number {
     if (verdict < 0) return this.refused(limit);
     this.#pause(RATE, `paused.rate.${limit}`);
     this.#throttle.wakeAt(this, this.#throttle.nowMs() + verdict);
     return Verdict.pass;
   }
 
-  #pause(why: number, code: string): void {
+  #pause(why: number, code: LimitCode): void {
     if ((this.#paused & why) !== 0) return;
     this.#throttle.hit(code, this);
     if (this.#paused === 0) this.#connection.pause();

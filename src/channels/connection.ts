@@ -6,6 +6,7 @@
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { type ExitReason, toExitReason } from "../core/exit-reason.js";
 import { toJson } from "../core/json.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { SmallMap } from "../core/small-map.js";
 import { Broadcast } from "../pubsub/broadcast.js";
@@ -19,6 +20,7 @@ import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Head, heartbeat, type Json, phoenixTopic } from "./protocol.js";
 import type { RouteManifest, SocketManifest } from "./requests.js";
 import { findRoute, type Route } from "./route.js";
+import { isEncoded } from "./route-message.js";
 import type { Serializer } from "./serializer.js";
 import type { Throttle } from "./throttle.js";
 import { Verdict } from "./token-bucket.js";
@@ -158,6 +160,10 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
     return this.#joins.values().map(({ pid }) => pid);
   }
 
+  limited(code: LimitCode, count: number): void {
+    this.limits.tell(code, count);
+  }
+
   closed(reason: ExitReason): void {
     if (!this.#port.isOpen) return;
     if (this.id !== null) this.topics.remove(this.id, this);
@@ -171,7 +177,7 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
 
   /** Answers by socket ref: they may come when their channel is gone already. */
   data(frame: Encoded): void {
-    this.transport.send(frame);
+    if (isEncoded(frame)) this.transport.send(frame);
   }
 
   /** Broadcasts on the socket's id: `disconnect` closes the connection, anything else is ignored. */
@@ -190,6 +196,11 @@ export class Connection implements PortHandler, ConnectionDriver, Subscriber {
       1011,
       toExitReason(new RuntimeError(ErrorCode.badPayload, "the client sent a frame that cannot be read")),
     );
+  }
+
+  /** Whether a frame that a channel on `topic` could not read is one that nobody can. */
+  isMalformed(topic: string, frame: Encoded): boolean {
+    return this.serializer.readHead(frame)?.topic === topic && !this.#isWhole(frame);
   }
 
   /** An answer of our own. An application's serializer may fail on it: then this connection is lost, and no other. */

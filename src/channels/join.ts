@@ -19,13 +19,14 @@ import { isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import { Broadcast } from "../pubsub/broadcast.js";
 import type { Plain, Subscriber } from "../pubsub/topics.js";
-import type { Port, PortHandler } from "../runtime/process.js";
+import { Deadline, type Port, type PortHandler } from "../runtime/process.js";
 import { ChannelBuckets } from "./channel-buckets.js";
 import type { Connection } from "./connection.js";
 import { mayDropFrame } from "./droppable.js";
 import { slotOf } from "./latest.js";
 import { ControlEvent, type Encoded, type Json } from "./protocol.js";
-import type { JoinRequest, RouteManifest, RouteMessage } from "./requests.js";
+import type { JoinRequest, RouteManifest } from "./requests.js";
+import { isEncoded, routeMessageIn } from "./route-message.js";
 import { sharedNowMs } from "./telemetry.js";
 import type { SharedMessage } from "./transport.js";
 
@@ -34,7 +35,7 @@ export const MAX_HELD_BROADCASTS = 1000;
 /** Milliseconds a replaced channel that traps exits has to end before it is killed, as in Phoenix. */
 const REPLACED_KILL_MS = 5000;
 
-export class Join implements PortHandler, Subscriber {
+export class Join extends Deadline implements PortHandler, Subscriber {
   readonly topic: string;
   readonly joinRef: Json;
   readonly ref: Json;
@@ -52,8 +53,6 @@ export class Join implements PortHandler, Subscriber {
   #channel: Pid | null = null;
   #replaced = false;
   #broadcasts: SharedMessage[] | null = null;
-  /** While the join is not decided. */
-  #timer: NodeJS.Timeout | null = null;
   /** What the channel was given and has not handled, as far as it has told. */
   #unhandled = 0;
   #unhandledBytes = 0;
@@ -67,6 +66,7 @@ export class Join implements PortHandler, Subscriber {
     ref: Json,
     replaces: Join | null,
   ) {
+    super();
     this.#connection = connection;
     this.#route = route;
     this.topic = topic;
@@ -107,22 +107,16 @@ export class Join implements PortHandler, Subscriber {
     }
     this.#channel = spawned.pid;
     if (!spawned.isApart) this.#connection.beside = spawned.pid;
-    this.#timer = setTimeout(late, this.#connection.joinTimeoutMs, this);
+    this.#port.limit(this, this.#connection.joinTimeoutMs);
     return true;
   }
 
   /** `join` takes too long: nobody waits for it any more, and nothing of it may come after the refusal. */
-  late(): void {
+  override onTimeout(): void {
     if (this.state !== "joining" || this.#replaced || this.#channel === null) return;
     this.#port.exit(this.#channel, "kill");
     this.#connection.limits.hit("refused.join_timeout", this.topic);
     this.#refuse({ reason: "join timeout" });
-  }
-
-  /** No longer waits for the join. A timer that is not needed is let go of: it is as large as all this. */
-  #stopTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
   }
 
   /** Passes a frame of the client on to the channel. */
@@ -137,9 +131,11 @@ export class Join implements PortHandler, Subscriber {
     limits.overflows(true);
   }
 
-  #handled(count: number, bytes: number): void {
+  /** @param told - Never more than it was given, whatever its thread says. */
+  #handled(told: number, toldBytes: number): void {
     const { limits } = this.#connection;
-    this.#unhandled -= count;
+    const bytes = Math.min(toldBytes, this.#unhandledBytes);
+    this.#unhandled -= Math.min(told, this.#unhandled);
     this.#unhandledBytes -= bytes;
     const isOver = this.#overflows && this.#unhandled <= this.#route.limits.maxUnhandled / 2;
     if (isOver) this.#overflows = false;
@@ -150,7 +146,7 @@ export class Join implements PortHandler, Subscriber {
   /** Another join of this topic comes: this one's channel must go, and is heard no more. */
   replace(): void {
     this.#replaced = true;
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     const channel = this.#channel;
     if (channel === null) return;
@@ -163,7 +159,7 @@ export class Join implements PortHandler, Subscriber {
 
   /** The connection is gone; the channel, which watches this port, learns why. */
   closed(reason: ExitReason): void {
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     this.state = "ended";
     this.#port.close(reason);
@@ -179,6 +175,7 @@ export class Join implements PortHandler, Subscriber {
 
   data(frame: Encoded): void {
     if (this.#replaced) return;
+    if (!isEncoded(frame)) return this.#broken();
     const { transport, serializer } = this.#connection;
     if (transport.isHeldUp && mayDropFrame(serializer, frame)) transport.sendDroppable(frame, null);
     else transport.send(frame);
@@ -186,7 +183,8 @@ export class Join implements PortHandler, Subscriber {
 
   message(message: unknown): void {
     if (isDown(message)) return this.#down();
-    const told = message as RouteMessage; // the channel's process is the only one that knows this port
+    const told = routeMessageIn(message);
+    if (told === null) return this.#broken();
     switch (told[0]) {
       case "joined":
         return this.#joined(told[1]);
@@ -199,10 +197,21 @@ export class Join implements PortHandler, Subscriber {
       case "drain":
         return this.#connection.drain();
       case "malformed":
-        return this.#connection.malformed();
+        return this.#connection.isMalformed(this.topic, told[1]) ? this.#connection.malformed() : this.#broken();
       case "push":
         return this.#push(told[1], told[2], told[3]);
     }
+  }
+
+  /**
+   * What the channel says makes no sense: its thread is coming apart, as code there has taken away `Array` or the like. That
+   * must cost the connection nothing. The channel may not be able to hear that it has to go.
+   */
+  #broken(): void {
+    if (this.#channel !== null) this.#port.exit(this.#channel, "kill");
+    if (this.state === "joining") this.#refuse({ reason: "join crashed" });
+    else this.#end(ControlEvent.error, { reason: "channel_crash" });
+    this.#replaced = true; // and is heard no more
   }
 
   #push(frame: Encoded, event: string, latest: string): void {
@@ -230,7 +239,7 @@ export class Join implements PortHandler, Subscriber {
   #joined(reply: Encoded): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "joined";
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#answer(reply);
     for (const shared of this.#broadcasts ?? []) this.#connection.transport.sendShared(shared);
     this.#broadcasts = null;
@@ -241,7 +250,7 @@ export class Join implements PortHandler, Subscriber {
   #refuse(reply: Encoded | { readonly reason: string }): void {
     if (this.#replaced || this.state !== "joining") return;
     this.state = "ended";
-    this.#stopTimer();
+    this.#port.unlimit(this);
     this.#unsubscribe();
     this.#answer(reply);
     this.#connection.left(this);
@@ -286,9 +295,4 @@ export class Join implements PortHandler, Subscriber {
     this.#connection.topics.remove(this.topic, this);
     this.#broadcasts = null;
   }
-}
-
-/** One function for the timers of all joins, which have them as its argument. */
-function late(join: Join): void {
-  join.late();
 }

@@ -37,8 +37,8 @@ export type RouteMessage =
   | readonly ["handled", count: number, bytes: number]
   /** It was told to drain: its whole connection closes. */
   | readonly ["drain"]
-  /** A frame that only looked well from its head. */
-  | readonly ["malformed"]
+  /** A frame that only looked well from its head: the I/O thread looks for itself. */
+  | readonly ["malformed", frame: Encoded]
   /** A push of which only the newest matters; see `latest.ts`. */
   | readonly ["push", frame: Encoded, event: string, latest: string];
 
@@ -53,9 +53,10 @@ export interface ConnectCall {
   readonly filter: FilterParameters;
 }
 
+/** The last thing that a process does that runs `connect`; it says whose answer this is. */
 export type ConnectAnswer =
-  | readonly ["accepted", id: string | null, assigns: Readonly<Record<string, unknown>>]
-  | readonly ["refused", refusal: Refusal | null];
+  | readonly ["accepted", from: Pid, id: string | null, assigns: Readonly<Record<string, unknown>>]
+  | readonly ["refused", from: Pid, refusal: Refusal | null];
 
 /** Tells a channel to drain. Phoenix's drainer sends its channels such a message, too. */
 export const DRAIN = "$phx_drain";

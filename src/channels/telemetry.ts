@@ -42,12 +42,12 @@ export interface DrainMetadata {
   readonly intervalMs: number;
 }
 
-/** A limit slowed a client down, refused what it sent or closed it, on the I/O thread. */
+/** A limit slowed a client down, refused it or what it sent, dropped what it was sent, or closed it; on the I/O thread. */
 export interface LimitMetadata {
   /** As in `app.counts()`: docs/channels/limits.md lists them. */
   readonly code: string;
   readonly transport: string;
-  /** The socket's id. */
+  /** The socket's id; `null` if it has none, or none yet. */
   readonly id: string | null;
   readonly topic: string | null;
 }
@@ -128,7 +128,9 @@ export interface TelemetryMeasurements {
    * the client since it was in the channel's mailbox. Not there where it isn't known.
    */
   readonly queueMs?: number;
-  /** Of `joist.socket.drain`: connections in this batch, connections in all, number of this batch from 1, batches in all. */
+  /**
+   * Of `joist.socket.limit`: how often, `count` alone; more than once for messages that were dropped while a connection was held up.
+   * Of `joist.socket.drain`: connections in this batch, connections in all, number of this batch from 1, batches in all. */
   readonly count?: number;
   readonly total?: number;
   readonly index?: number;
@@ -160,7 +162,7 @@ export const telemetryFields: { readonly [N in TelemetryName]: Fields<N> } = {
     metadata: ["pid", "userSocket", "transport", "vsn", "params", "connectInfo", "result"],
   },
   "joist.socket.drain": { measurements: ["count", "total", "index", "rounds"], metadata: ["intervalMs"] },
-  "joist.socket.limit": { measurements: [], metadata: ["code", "transport", "id", "topic"] },
+  "joist.socket.limit": { measurements: ["count"], metadata: ["code", "transport", "id", "topic"] },
   "joist.channel.join": { measurements: ["queueMs"], metadata: [...ofChannel, "params", "result"] },
   "joist.channel.handle_in": {
     measurements: ["queueMs"],

@@ -4,6 +4,7 @@
  */
 import { type Clock, monotonicClock } from "../core/clock.js";
 import { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import { spans } from "./telemetry.js";
 
 /** Milliseconds between two looks at who may go on. Finer would be no use: a client's debt is that of many messages. */
@@ -55,9 +56,14 @@ export class Throttle {
   }
 
   /** Counts something that a limit did, by its code, and tells of it. */
-  hit(code: string, subject: LimitSubject): void {
+  hit(code: LimitCode, subject: LimitSubject): void {
     this.counts.add(code);
-    if (spans.limit.isWatched) spans.limit.run({ code, ...subject }, {}, () => {});
+    this.tell(code, subject, 1);
+  }
+
+  /** Tells of what was counted already: so often. */
+  tell(code: LimitCode, { transport, id, topic }: LimitSubject, count: number): void {
+    if (spans.limit.isWatched) spans.limit.run({ code, transport, id, topic }, { count }, () => {});
   }
 
   #look(): number {

@@ -3,6 +3,7 @@
  * knows topics and channels. Both live on the I/O thread and hold plain data only: no user code runs there.
  */
 import type { ExitReason } from "../core/exit-reason.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 
 /** A message that many connections get: each transport puts it into its own form once and keeps that here. */
@@ -48,6 +49,8 @@ export interface ConnectionDriver {
   receive(message: string | Uint8Array): void;
   /** The processes that work for it, and end with it. */
   readonly channels: readonly Pid[];
+  /** A limit of the transport's has struck so often. It is counted; this is for those who want to know of whom. */
+  limited(code: LimitCode, count: number): void;
   /** The connection is gone, with the reason its channels see: `["shutdown", "closed"]`. What comes after is ignored. */
   closed(reason: ExitReason): void;
 }

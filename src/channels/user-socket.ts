@@ -13,9 +13,10 @@
  */
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
+import { Exit } from "../core/exit-reason.js";
+import { isThenable } from "../core/thenable.js";
 import { Failure, Ok, ok } from "../otp/results.js";
 import {
-  type Behaviour,
   checkIsolation,
   type Definition,
   type Isolation,
@@ -91,7 +92,8 @@ export interface SocketOptions {
   /** How much a client may send over one connection. */
   readonly limits?: SocketLimits;
   /**
-   * Where `connect` runs. `"dedicated"`: on a thread kept for it; see {@link Isolation}. Its channels have their own.
+   * Where `connect` runs: a thread (`"dedicated"`) or an OS process (`"process"`) may be kept for it; see {@link Isolation}. Its
+   * channels have an isolation of their own.
    * @defaultValue `"shared"`
    */
   readonly isolation?: Isolation;
@@ -109,18 +111,24 @@ export class UserSocket implements Definition<readonly [ConnectCall]> {
     this.isolation = options.isolation ?? "shared";
   }
 
-  /** Runs `connect` and answers the connection, its parent. */
-  async boot(call: ConnectCall): Promise<Behaviour> {
-    const { refusal } = this.options;
+  /**
+   * Runs `connect`, answers the port that waits for it, its parent, and ends. All in one go if no callback is async: then the
+   * answers of many clients, and the ends of these processes, leave the thread together.
+   */
+  boot(call: ConnectCall): Promise<never> {
     const level = heardLevel(this.options.log ?? "info");
-    const result = await (spans.connect.isWatched || level !== null ? this.#told(call, level) : this.#connect(call));
-    if (result instanceof Failure) {
-      const { reason } = result;
-      answer(["refused", reason === undefined || refusal === undefined ? null : await refusal(reason)]);
-    } else {
-      accept(result);
-    }
-    return { handle: () => {}, done: Promise.resolve() }; // it has done its work
+    const result = spans.connect.isWatched || level !== null ? this.#told(call, level) : this.#connect(call);
+    return isThenable(result)
+      ? Promise.resolve(result).then((settled) => this.#decided(settled))
+      : this.#decided(result);
+  }
+
+  #decided(result: unknown): Promise<never> {
+    if (!(result instanceof Failure)) return accept(result);
+    const { refusal } = this.options;
+    const { reason } = result;
+    const refused = reason === undefined || refusal === undefined ? null : refusal(reason);
+    return isThenable(refused) ? Promise.resolve(refused).then(refuse) : refuse(refused);
   }
 
   #connect({ params, info }: ConnectCall): unknown {
@@ -174,16 +182,24 @@ export function socket(options: SocketOptions): UserSocket {
   return new UserSocket(options);
 }
 
-function accept(result: unknown): void {
+function accept(result: unknown): never {
   const { id = null, assigns = {} } = (result instanceof Ok ? (result.value as Accepted | undefined) : undefined) ?? {};
-  if (result instanceof Ok && (typeof id === "string" || id === null)) return answer(["accepted", id, assigns]);
+  if (result instanceof Ok && (typeof id === "string" || id === null)) {
+    answer(["accepted", self(), id, assigns]);
+    throw new Exit("normal");
+  }
   // The client is refused, as in Phoenix; the crash that follows is for the eyes of who wrote it.
-  answer(["refused", null]);
+  answer(["refused", self(), null]);
   const what = result instanceof Ok ? `an id that is a ${typeof id}` : `a ${typeof result}`;
   throw new RuntimeError(
     ErrorCode.badReturn,
     `connect returned ${what}; allowed are ok({ id?: string, assigns?: object }), error(reason?)`,
   );
+}
+
+function refuse(refusal: Refusal | null): never {
+  answer(["refused", self(), refusal]);
+  throw new Exit("normal");
 }
 
 function answer(answer: ConnectAnswer): void {

@@ -4,7 +4,6 @@
  * poll from its first request until it ends.
  */
 import { checkInteger } from "../core/check-integer.js";
-import type { Counts } from "../core/counts.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES } from "../transports/outbound-budget.js";
 import { AddressCounts, type AddressLimit } from "./address-counts.js";
 import { ConnectionTotal } from "./connection-total.js";
@@ -57,7 +56,6 @@ type AdmissionLimits = Required<Omit<ConnectionLimitOptions, "maxTotalBufferedBy
 
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #counts: Counts;
   readonly #total: ConnectionTotal;
   readonly #addresses: AddressLimit;
   /** One for all that are counted as connections only. */
@@ -66,12 +64,10 @@ export class Admission {
   /** @param addresses - Only asked if there is a limit for it. */
   constructor(
     limits: AdmissionLimits,
-    counts: Counts,
     total: ConnectionTotal = new ConnectionTotal(),
     addresses: AddressLimit = new AddressCounts(limits.maxConnectionsPerAddress),
   ) {
     this.#limits = limits;
-    this.#counts = counts;
     this.#total = total;
     this.#addresses = addresses;
   }
@@ -79,7 +75,7 @@ export class Admission {
   /** Lets a client in, or not. It takes a while only where addresses are counted by another thread. */
   enter(address: string): Entered | Promise<Entered> {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (!this.#total.enter(maxConnections)) return this.#full("max_connections");
+    if (!this.#total.enter(maxConnections)) return "max_connections";
     if (maxConnectionsPerAddress === Number.POSITIVE_INFINITY) return this.#left;
     const from = networkOf(address);
     const isIn = this.#addresses.enter(from);
@@ -89,17 +85,12 @@ export class Admission {
   #answer(from: string, isIn: boolean): Entered {
     if (!isIn) {
       this.#total.leave();
-      return this.#full("max_connections_per_address");
+      return "max_connections_per_address";
     }
     return () => {
       this.#total.leave();
       this.#addresses.leave(from);
     };
-  }
-
-  #full(why: Full): Full {
-    this.#counts.add(`refused.${why}`);
-    return why;
   }
 }
 

@@ -18,6 +18,7 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
 import { Throttle } from "../channels/throttle.js";
 import type { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
@@ -79,6 +80,7 @@ export class Endpoint {
   readonly #host: string;
   readonly #openPort: (handler: PortHandler, label: string) => Port;
   readonly #admission: Admission;
+  readonly #throttle: Throttle;
   #server: Server | null = null;
   #ownsServer = false;
   #stopping = false;
@@ -97,6 +99,7 @@ export class Endpoint {
     const port = openPort({}, "endpoint");
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
+    this.#throttle = throttle;
     const budget = new OutboundBudget(maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
@@ -165,7 +168,7 @@ export class Endpoint {
     for (const { mount } of this.#longPolls) mount.letNobodyIn();
     if (!this.#ownsServer) server?.off("upgrade", this.#onUpgrade);
     const closed = server !== null && this.#ownsServer && server.listening ? close(server) : undefined;
-    for (const socket of this.#connecting) refuse(socket, 503, STATUS_CODES[503]);
+    for (const socket of this.#connecting) this.#turnAway("refused.upgrade.stopping", socket, 503);
     this.#connecting.clear();
     const websockets = this.#mounted.flatMap(({ websockets }) => [...websockets.connections]);
     const sessions = this.#longPolls.flatMap(({ mount }) => [...mount.sessions.values()]);
@@ -207,11 +210,11 @@ export class Endpoint {
     for (const mounted of this.#mounted) {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
-      if (this.#stopping) return refuse(socket, 503, STATUS_CODES[503]);
+      if (this.#stopping) return this.#turnAway("refused.upgrade.stopping", socket, 503);
       const connect = (entered: Entered): void => {
         if (!this.#letIn(socket, entered)) return;
         const params = decodeQuery(query);
-        if (params === undefined) return refuse(socket, 400, STATUS_CODES[400]);
+        if (params === undefined) return this.#turnAway("refused.upgrade.query", socket, 400);
         void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
       };
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
@@ -220,21 +223,28 @@ export class Endpoint {
       return;
     }
     const others = (this.#server?.listenerCount("upgrade") ?? 0) > 1;
-    if (!others) refuse(socket, 404, STATUS_CODES[404]);
+    if (!others) this.#turnAway("refused.upgrade.path", socket, 404);
   };
 
   /** Refuses a client that is one too many, and counts on the end of others. */
   #letIn(socket: Duplex, entered: Entered): boolean {
-    if (entered === "max_connections") refuse(socket, 503, entered);
-    else if (entered === "max_connections_per_address") refuse(socket, 429, entered);
-    else if (socket.destroyed)
+    if (entered === "max_connections") this.#turnAway("refused.max_connections", socket, 503, entered);
+    else if (entered === "max_connections_per_address") {
+      this.#turnAway("refused.max_connections_per_address", socket, 429, entered);
+    } else if (socket.destroyed)
       entered(); // while another thread was asked
     else {
       socket.on("close", entered); // which comes once
       if (!this.#stopping) return true;
-      refuse(socket, 503, STATUS_CODES[503]); // meanwhile
+      this.#turnAway("refused.upgrade.stopping", socket, 503); // meanwhile
     }
     return false;
+  }
+
+  /** Refuses an upgrade for a reason of ours; for those of `connect` the acceptor counts. */
+  #turnAway(code: LimitCode, socket: Duplex, status: number, body: string = STATUS_CODES[status] ?? ""): void {
+    this.#throttle.hit(code, { transport: "websocket", id: null, topic: null });
+    refuse(socket, status, body);
   }
 
   async #connect(
@@ -248,12 +258,14 @@ export class Endpoint {
   ): Promise<void> {
     const secure = isSecure(request);
     const address = requestAddress(request.headers.host, secure);
-    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) return refuse(socket, 403);
+    if (!checkOrigin(origin, request.headers.origin, address, this.#host)) {
+      return this.#turnAway("refused.upgrade.origin", socket, 403, "");
+    }
     const negotiated = negotiate(request.headers["sec-websocket-protocol"], subprotocols, withToken);
-    if (negotiated.tag === "unknown") return refuse(socket, 403);
-    if (negotiated.tag === "bad_token") return refuse(socket, 500, STATUS_CODES[500]);
+    if (negotiated.tag === "unknown") return this.#turnAway("refused.upgrade.subprotocol", socket, 403, "");
+    if (negotiated.tag === "bad_token") return this.#turnAway("refused.upgrade.auth_token", socket, 500);
     const problem = handshakeProblem(request);
-    if (problem !== undefined) return refuse(socket, 400, problem);
+    if (problem !== undefined) return this.#turnAway("refused.upgrade.handshake", socket, 400, problem);
     const info = connectInfoOf({
       ...{ request, secure, host: address.host, path, query, custom: connectInfo },
       authToken: negotiated.authToken,

@@ -8,6 +8,7 @@
 import type { ServerOptions } from "node:http";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import {
@@ -49,7 +50,7 @@ export interface IoEndpointSetup {
 export type IoNews =
   | readonly ["listening", from: Pid, port: number]
   /** How often its limits struck since it said so last. */
-  | readonly ["counts", counts: Readonly<Record<string, number>>]
+  | readonly ["counts", counts: ReturnType<Counts["take"]>]
   /** A client from a network wants in: `entered`, with the same number, is the answer. */
   | readonly ["enter", from: Pid, answerTo: Pid, number: number, network: string]
   | readonly ["left", from: Pid, network: string];
@@ -84,7 +85,7 @@ async function open(setup: IoEndpointSetup): Promise<Endpoint> {
   const endpoint = new Endpoint({
     mounts: await loadMounts(mounts),
     ...{ topics, openPort, host, counts },
-    admission: new Admission(limits, counts, total, link),
+    admission: new Admission(limits, total, link),
     maxTotalBufferedBytes: limits.maxTotalBufferedBytes,
     secret: setup.secret,
   });
@@ -157,7 +158,6 @@ class MainLink implements AddressLimit {
 class ToldCounts extends Counts {
   readonly #port: Port;
   readonly #main: Pid;
-  #untold = new Counts();
   #isTelling = false;
 
   constructor(port: Port, main: Pid) {
@@ -166,8 +166,8 @@ class ToldCounts extends Counts {
     this.#main = main;
   }
 
-  override add(name: string, times = 1): void {
-    this.#untold.add(name, times);
+  override add(code: LimitCode, times = 1): void {
+    super.add(code, times);
     if (this.#isTelling) return;
     this.#isTelling = true;
     this.#port.afterTurn(this.#tell);
@@ -175,7 +175,6 @@ class ToldCounts extends Counts {
 
   readonly #tell = (): void => {
     this.#isTelling = false;
-    this.#port.send(this.#main, ["counts", this.#untold.snapshot()] satisfies IoNews);
-    this.#untold = new Counts();
+    this.#port.send(this.#main, ["counts", this.take()] satisfies IoNews);
   };
 }

@@ -136,7 +136,7 @@ export class IoEndpoints implements IoThreads {
         return this.#changed(null);
       }
       case "counts":
-        for (const [name, times] of Object.entries(news[1])) this.#setup?.counts.add(name, times);
+        for (const [code, times] of news[1]) this.#setup?.counts.add(code, times);
         return;
       case "enter":
         return this.#enter(news[1], news[2], news[3], news[4]);

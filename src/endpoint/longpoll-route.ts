@@ -5,6 +5,7 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
 import type { Throttle } from "../channels/throttle.js";
 import type { Acceptor, ConnectOutcome } from "../channels/transport.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
 import { checkOrigin, type OriginPolicy, requestAddress, resolveCheckOrigin } from "../transports/check-origin.js";
@@ -12,7 +13,7 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
-import type { Admission } from "./admission.js";
+import type { Admission, Entered } from "./admission.js";
 import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
@@ -40,6 +41,7 @@ export class LongPollRoute {
   readonly #manifest: MountManifest;
   readonly #publicHost: string;
   readonly #admission: Admission;
+  readonly #hit: (code: LimitCode) => void;
 
   constructor({
     manifest,
@@ -61,9 +63,10 @@ export class LongPollRoute {
       ...{ manifest: manifest.socket, transport: "longpoll", topics, openPort, throttle },
       ...chosen,
     });
+    this.#hit = (code) => throttle.hit(code, { transport: "longpoll", id: null, topic: null });
     const of = `${manifest.path} ${longpoll.path ?? ""}`;
     const shared = secret === null ? null : { key: createHmac("sha256", secret).update(of).digest(), openPort };
-    this.mount = new LongPollMount(longpoll, afterTurn, throttle.counts, undefined, shared);
+    this.mount = new LongPollMount(longpoll, afterTurn, this.#hit, undefined, shared);
     this.#manifest = manifest;
     this.#publicHost = host;
   }
@@ -78,6 +81,7 @@ export class LongPollRoute {
     if (queryParams === undefined) {
       answerHttp(response, 400);
     } else if (!checkOrigin(this.#origin, request.headers.origin, address, this.#publicHost)) {
+      this.#hit("refused.longpoll.origin");
       // Not only of who begins a session: a token does not open it to another page.
       answerStatus(response, PollStatus.forbidden);
     } else {
@@ -89,7 +93,14 @@ export class LongPollRoute {
         });
         return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
       };
-      const enter = () => this.#admission.enter(request.socket.remoteAddress ?? "");
+      const told = (entered: Entered): Entered => {
+        if (typeof entered === "string") this.#hit(`refused.${entered}`);
+        return entered;
+      };
+      const enter = (): Entered | Promise<Entered> => {
+        const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
+        return entered instanceof Promise ? entered.then(told) : told(entered);
+      };
       this.mount.handle({ request, response, token: params.token, enter, connect });
     }
     return true;

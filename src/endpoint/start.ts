@@ -283,7 +283,7 @@ export async function startOn(url: URL | string, options: StartOptions, isShared
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
       ...{ host, counts },
-      admission: new Admission(limits, counts, io?.total, addresses),
+      admission: new Admission(limits, io?.total, addresses),
       maxTotalBufferedBytes: limits.maxTotalBufferedBytes,
       secret: io?.secret ?? null,
     });

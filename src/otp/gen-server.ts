@@ -67,7 +67,7 @@ export interface GenServerOptions<A, S, Calls, Casts> {
    */
   formatStatus?(status: ServerStatus<S>): Partial<ShownStatus>;
   /**
-   * `"dedicated"`: its servers run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * Its servers may have a thread (`"dedicated"`) or an OS process (`"process"`) kept for them; see {@link Isolation}.
    * @defaultValue `"shared"`
    */
   readonly isolation?: Isolation;

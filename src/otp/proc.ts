@@ -24,7 +24,7 @@ import { type StartLinkOptions, type StartResult, startProcess } from "./start.j
 
 export interface ProcOptions {
   /**
-   * `"dedicated"`: its processes run on a thread kept for them, which takes no others; see {@link Isolation}. Run as a task, it
+   * Its processes may have a thread (`"dedicated"`) or an OS process (`"process"`) kept for them; see {@link Isolation}. Run as a task, it
    * is a task: those run where they are asked for.
    * @defaultValue `"shared"`
    */

@@ -106,7 +106,7 @@ export interface StateMachineOptions<A, I, N extends string, D, States, Otherwis
    */
   formatStatus?(status: MachineStatus<StateOf<I, N>, NoInfer<D>>): Partial<MachineStatus<unknown, unknown>>;
   /**
-   * `"dedicated"`: its machines run on a thread kept for them, which takes no others; see {@link Isolation}.
+   * Its machines may have a thread (`"dedicated"`) or an OS process (`"process"`) kept for them; see {@link Isolation}.
    * @defaultValue `"shared"`
    */
   readonly isolation?: Isolation;

@@ -8,6 +8,7 @@ import { Scheduler } from "./scheduler.js";
 import type { Budgets } from "./scheduler-setup.js";
 import { Interest } from "./shared/interest.js";
 import { Keys } from "./shared/keys.js";
+import { Marks } from "./shared/marks.js";
 import type { Mirror } from "./shared/mirror.js";
 import { Names } from "./shared/names.js";
 import { Placements } from "./shared/placements.js";
@@ -19,7 +20,7 @@ import { Cells, type SharedBuffers } from "./shared/shared.js";
  * @param io - How many of the slots, those after the schedulers', are I/O threads.
  */
 export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31), io = 0): SharedBuffers {
-  return {
+  const tables = {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
     placements: new SharedArrayBuffer(Placements.bytes()),
     names: new SharedArrayBuffer(Names.bytes()),
@@ -30,6 +31,7 @@ export function allocateShared(slots: number, dedicated = 0, seed: number = rand
     dedicated,
     io,
   };
+  return { ...tables, marks: new SharedArrayBuffer(Marks.bytes(tables)) };
 }
 
 export interface ThreadSetup {

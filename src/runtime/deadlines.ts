@@ -57,10 +57,10 @@ export class Deadlines {
     for (const deadline of this.#fresh) {
       if (deadline.dueMs !== FRESH) continue;
       if (Number.isNaN(nowMs)) nowMs = this.#clock.now();
-      deadline.dueMs = nowMs + deadline.timeoutMs;
+      deadline.dueMs = Math.ceil(nowMs + deadline.timeoutMs); // a small integer to V8, which needs no object of its own
       if (this.#waiting.size === 0) this.#timer?.ref();
       this.#waiting.add(deadline);
-      if (deadline.dueMs < this.#nextMs) this.#arm(deadline.dueMs, deadline.timeoutMs);
+      if (deadline.dueMs < this.#nextMs) this.#arm(deadline.dueMs, Math.ceil(deadline.dueMs - nowMs));
     }
     this.#fresh = [];
   }
@@ -82,13 +82,17 @@ export class Deadlines {
     this.#nextMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#clock.now();
     let earliestMs = Number.POSITIVE_INFINITY;
+    const due: Deadline[] = [];
     for (const deadline of this.#waiting) {
       if (deadline.dueMs > nowMs) earliestMs = Math.min(earliestMs, deadline.dueMs);
-      else {
-        this.#waiting.delete(deadline);
-        deadline.dueMs = OVER;
-        deadline.onTimeout();
-      }
+      else due.push(deadline);
+    }
+    // Several, if the thread was busy when the first of them was.
+    due.sort((a, b) => a.dueMs - b.dueMs);
+    for (const deadline of due) {
+      if (!this.#waiting.delete(deadline)) continue; // over since, by the one before
+      deadline.dueMs = OVER;
+      deadline.onTimeout();
     }
     if (earliestMs < this.#nextMs) this.#arm(earliestMs, Math.max(1, Math.ceil(earliestMs - nowMs)));
   };

@@ -90,6 +90,12 @@ function content(report: Report): Content {
       const headline = `${definition} is in quarantine, on scheduler ${scheduler}: ${count} threads died of it within ${windowMs} ms`;
       return [headline, report.with.length === 0 ? [] : [["with", report.with.join(", ")]]];
     }
+    case "long_mailbox": {
+      const { pid, name, scheduler, length, handled } = report;
+      const lines: Line[] = name === null ? [] : [["name", name]];
+      lines.push(["handled", `${counted(handled, "message")}, on scheduler ${scheduler}`]);
+      return [`process ${pid} (${whatOf(report)}) is sent more than it handles: ${length} messages wait`, lines];
+    }
     case "trace":
       return [`*DBG* ${report.name ?? report.label} ${report.pid} ${report.text}`, []];
     case "log":
@@ -101,7 +107,7 @@ function content(report: Report): Content {
   }
 }
 
-function whatOf({ label, kind, definition }: CrashReport): string {
+function whatOf({ label, kind, definition }: Pick<CrashReport, "label" | "kind" | "definition">): string {
   const what = definition === null || definition === kind ? kind : `${kind} ${definition}`;
   return label === kind || label === definition ? what : `${label}, ${what}`;
 }

@@ -6,7 +6,8 @@ export const ISOLATIONS = ["shared", "dedicated", "process"] as const;
 /**
  * `"shared"`: on the schedulers, among all others. `"dedicated"`: on a scheduler thread kept for this definition, all its
  * instances together, wherever they are asked for; it must be exported by the application module. What blocks, leaks or ends
- * that thread costs only its own kind. `"process"`: the same in an OS process.
+ * that thread costs only its own kind. `"process"`: the same in an OS process, so that not even an abort of V8 or a fault in native code
+ * costs more; the other schedulers stay what they are. Not on Windows.
  */
 export type Isolation = (typeof ISOLATIONS)[number];
 

@@ -4,6 +4,7 @@ import { getHeapStatistics } from "node:v8";
 import { checkInteger } from "../core/check-integer.js";
 import { ErrorCode, RuntimeError } from "../core/errors.js";
 import { printReport } from "./format-report.js";
+import { NO_LIMIT } from "./process-record.js";
 import { REPORT_LEVELS, type Reporter, type ReportLevel } from "./report.js";
 import { DEFAULT_REPORTING, type Reporting } from "./reports.js";
 import type { Budgets } from "./scheduler-setup.js";
@@ -28,14 +29,19 @@ export interface RuntimeOptions {
   readonly messageBudget?: number;
   /** Milliseconds a scheduler works before timers and I/O of its thread are served. @defaultValue 4 */
   readonly turnBudgetMs?: number;
+  /**
+   * Messages in a process's mailbox above which it is reported, once, until it has been down to half of that: others send it more
+   * than it handles, which nothing slows down. Erlang's `long_message_queue`. 0: never. @defaultValue 10000
+   */
+  readonly longMailbox?: number;
   /** Deaths of scheduler threads within {@link threadRestartWindowMs} before the runtime stops. @defaultValue 10 */
   readonly maxThreadRestarts?: number;
   /** Milliseconds. @defaultValue 10000 */
   readonly threadRestartWindowMs?: number;
   /**
-   * Most threads that are kept for definitions: those with `isolation: "dedicated"`, and those in quarantine. They are not counted
-   * in `schedulers`, but all together are 31 at most. Where there are more such definitions, some share a thread. 0: they run on
-   * the schedulers like all others.
+   * Most threads and OS processes that are kept for definitions: for those with `isolation: "dedicated"` or `"process"`, and those in
+   * quarantine. They are not counted in `schedulers`, but all together are 31 at most. Where there are more such definitions, some
+   * share one, `"process"` only with its like. 0: they run on the schedulers like all others; `"process"` is refused.
    * @defaultValue 4, or what `schedulers` leaves of 31
    */
   readonly maxDedicatedThreads?: number;
@@ -101,7 +107,7 @@ export interface RuntimeOptions {
 const MIB = 2 ** 20;
 const MAX_BYTES = 2 ** 44;
 
-export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4 };
+export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4, longMailbox: 10_000 };
 
 /** The main I/O thread has one of the slots. */
 const MAX_THREADS = MAX_SLOTS - 1;
@@ -116,6 +122,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions, io = 0): Required
     isolation: options.isolation ?? "thread",
     messageBudget: options.messageBudget ?? DEFAULT_BUDGETS.messageBudget,
     turnBudgetMs: options.turnBudgetMs ?? DEFAULT_BUDGETS.turnBudgetMs,
+    longMailbox: options.longMailbox ?? DEFAULT_BUDGETS.longMailbox,
     maxThreadRestarts: options.maxThreadRestarts ?? 10,
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
     maxDedicatedThreads:
@@ -143,6 +150,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions, io = 0): Required
   checkInteger("quarantineWindowMs", resolved.quarantineWindowMs, 1, 2 ** 31 - 1);
   checkInteger("messageBudget", resolved.messageBudget, 1, 1_000_000);
   checkInteger("turnBudgetMs", resolved.turnBudgetMs, 1, 1000);
+  checkInteger("longMailbox", resolved.longMailbox, 0, NO_LIMIT);
   checkInteger("maxThreadRestarts", resolved.maxThreadRestarts, 0, 1_000_000);
   checkInteger("threadRestartWindowMs", resolved.threadRestartWindowMs, 1, 2 ** 31 - 1);
   checkInteger("threadStartTimeoutMs", resolved.threadStartTimeoutMs, 1, 2 ** 31 - 1);
@@ -186,6 +194,11 @@ function checkIsolation({ isolation, schedulers }: Required<RuntimeOptions>): vo
 function memoryBytes(): number {
   const constrained = process.constrainedMemory() ?? 0; // 0 or more than there is: no limit
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** What the options say of how a scheduler shares its thread out. */
+export function budgetsOf({ messageBudget, turnBudgetMs, longMailbox }: Required<RuntimeOptions>): Budgets {
+  return { messageBudget, turnBudgetMs, longMailbox };
 }
 
 /** What the options say of reports, in the words of `reports.ts`. */

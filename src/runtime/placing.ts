@@ -4,6 +4,9 @@ import { type Pid, threadOf } from "../core/pid.js";
 import type { Definition } from "./behaviour.js";
 import type { Scheduler } from "./scheduler.js";
 
+/** Processes by which a scheduler may be ahead of the least loaded one and still take those that are over soon. */
+const MOST_AHEAD = 16;
+
 /**
  * Where a new process runs: here (the default), on a scheduler by its number 1 … N, on the least loaded one, or on the
  * thread of another process. Not asked for a definition with `isolation`: that has a thread of its own.
@@ -65,6 +68,21 @@ function asked({ cells, thread: here }: Scheduler, placement: Placement): number
     throw new RuntimeError(ErrorCode.noScheduler, `no scheduler can take a process now (asked for ${placement})`);
   }
   return thread;
+}
+
+/**
+ * The slot for a process that is over soon: of the schedulers that get a batch at the end of this turn anyway the first one with room,
+ * else the least loaded one. A batch wakes its thread, which costs more than such a process. `undefined` if none is ready.
+ */
+export function slotForBrief({ cells, router }: Scheduler): number | undefined {
+  const leastLoaded = cells.leastLoaded();
+  if (leastLoaded === undefined) return undefined;
+  const most = cells.loadOf(leastLoaded) + MOST_AHEAD;
+  for (let slot = 1; slot <= cells.schedulers; slot++) {
+    const thread = cells.threadOf(slot);
+    if (thread !== undefined && router.hasSomethingFor(thread) && cells.loadOf(slot) < most) return slot;
+  }
+  return leastLoaded;
 }
 
 /**

@@ -7,12 +7,22 @@ import type { From } from "../core/messages.js";
 import { makePid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Definition, PortHandler } from "./behaviour.js";
-import { keptSlot } from "./placing.js";
+import type { Deadline } from "./deadlines.js";
+import { keptSlot, slotForBrief } from "./placing.js";
 import type { ProcessRecord } from "./process-record.js";
 import { forgetRegistry } from "./registering.js";
 import type { Registrations } from "./registrations.js";
 import type { ReportLevel } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
+
+/** A process that a port has started. */
+export interface Spawned {
+  readonly pid: Pid;
+  /** Of the monitor. */
+  readonly ref: Ref;
+  /** Its definition has a thread kept for it: nothing else should run beside it. */
+  readonly isApart: boolean;
+}
 
 export class Port {
   readonly #record: ProcessRecord;
@@ -54,21 +64,35 @@ export class Port {
     this.#scheduler.signals.demonitor(this.#record, ref);
   }
 
+  /** As {@link demonitor}, of a process that is known to end by itself right now: it need not be told. Its DOWN is dropped. */
+  forget(ref: Ref): void {
+    this.#record.monitors?.delete(ref);
+  }
+
+  /** Calls `deadline.onTimeout` after so many milliseconds, unless it is {@link unlimit}ed; also when this port is closed. */
+  limit(deadline: Deadline, timeoutMs: number): void {
+    this.#scheduler.deadlines.add(deadline, timeoutMs);
+  }
+
+  unlimit(deadline: Deadline): void {
+    this.#scheduler.deadlines.delete(deadline);
+  }
+
   /**
    * Starts a process on a scheduler, monitored; `undefined` if no scheduler can take one now.
    *
    * @param definition - By its key in the application module; or itself, to run on this thread.
-   * @param beside - A process on whose thread the new one shall run, if that thread lives; else the least loaded one. Not asked
-   *   if the definition has a thread kept for it; then it `isApart`, and nothing else should run beside it.
+   * @param where - A process on whose thread the new one shall run, if that thread lives, else on the least loaded one; or that the
+   *   new one is over soon (`slotForBrief`). Not asked if the definition has a thread kept for it.
    */
   spawn(
     definition: Definition | string,
     args: readonly unknown[],
     label: string,
-    beside: Pid | null = null,
-  ): { readonly pid: Pid; readonly ref: Ref; readonly isApart: boolean } | undefined {
+    where: Pid | "brief" | null = null,
+  ): Spawned | undefined {
     const slot = keptSlot(this.#scheduler, definition);
-    const thread = slot === 0 ? this.#threadFor(beside) : this.#scheduler.cells.threadOf(slot);
+    const thread = slot === 0 ? this.#threadFor(where) : this.#scheduler.cells.threadOf(slot);
     if (thread === undefined) return undefined;
     const ref = this.#scheduler.refs.next();
     const options = { link: false, monitor: ref, label, name: null, acknowledge: false };
@@ -82,10 +106,11 @@ export class Port {
     return slot !== 0 && this.#scheduler.cells.threadOf(slot) === undefined;
   }
 
-  #threadFor(beside: Pid | null): number | undefined {
+  #threadFor(where: Pid | "brief" | null): number | undefined {
     const { cells } = this.#scheduler;
-    if (beside !== null && cells.isAlive(threadOf(beside))) return threadOf(beside);
-    const slot = cells.leastLoaded() ?? (cells.slots === 1 ? 0 : undefined);
+    if (where !== null && where !== "brief" && cells.isAlive(threadOf(where))) return threadOf(where);
+    const ready = where === "brief" ? slotForBrief(this.#scheduler) : cells.leastLoaded();
+    const slot = ready ?? (cells.slots === 1 ? 0 : undefined);
     return slot === undefined ? undefined : cells.threadOf(slot);
   }
 

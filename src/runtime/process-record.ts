@@ -89,6 +89,8 @@ export class ProcessRecord {
   handled = 0;
   /** One more message in its mailbox is its end. */
   maxMailbox: number = NO_LIMIT;
+  /** What the length of its mailbox is compared with for each message; see `long-mailboxes.ts`. */
+  mailboxMark: number;
   /** Its pid and label in numbers, for `vitals.ts`; the serial is 0 before its first slice. */
   vitalSerial = 0;
   vitalCreator = 0;
@@ -110,6 +112,7 @@ export class ProcessRecord {
     this.args = args;
     this.mailbox = definition === null ? scheduler.noMail : new Ring<unknown>();
     this.label = label;
+    this.mailboxMark = scheduler.longMailboxes.length;
   }
 
   addLink(to: Pid): void {

@@ -53,7 +53,8 @@ export function setLabel(label: string): void {
  */
 export function setMaxMailbox(limit: number): void {
   if (limit !== Number.POSITIVE_INFINITY) checkInteger("maxMailbox", limit, 1, NO_LIMIT);
-  current().maxMailbox = Math.min(limit, NO_LIMIT);
+  const record = current();
+  record.scheduler.longMailboxes.limit(record, Math.min(limit, NO_LIMIT));
 }
 
 /** An `AbortSignal` that fires when the calling process exits: hand it to `fetch` and other long work. */
@@ -321,6 +322,7 @@ export function peers(name: string, topic?: string): Pid[] {
 }
 
 export type { Behaviour, Definition, PortHandler } from "./behaviour.js";
+export { Deadline } from "./deadlines.js";
 export type { AnyFunction } from "./definitions.js";
 export { findRunnable, type Runnable, sendableRunnable } from "./exported.js";
 export { threadFlags } from "./hosts/thread-flags.js";
@@ -331,7 +333,7 @@ export { register, unregister, whereis } from "./naming.js";
 export { notSendable } from "./not-sendable.js";
 export type { Placement } from "./placing.js";
 export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
-export type { Service } from "./port.js";
+export type { Service, Spawned } from "./port.js";
 export { receive, timeout } from "./receiving.js";
 export {
   findRegistry,

@@ -133,7 +133,7 @@ export interface ThreadReport {
     readonly label: string | null;
     /** Its definition's place in the application module's exports; `null` if it is not among them. */
     readonly definition: string | null;
-    /** Whether it was running. If not, something else may have been: code after an `await`, a timer. */
+    /** Whether it was running. If not, something else may have been, code after an `await`, a timer: see the `black_box`. */
     readonly isCertain: boolean;
   };
   /** Milliseconds its event loop had stood still. */
@@ -207,6 +207,27 @@ export interface QuarantineReport {
   readonly with: readonly string[];
 }
 
+/**
+ * A mailbox has grown above `longMailbox`: others send this process more than it handles. Told once, until its mailbox has been
+ * down to half of that.
+ */
+export interface LongMailboxReport {
+  readonly tag: "long_mailbox";
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly pid: Pid;
+  readonly label: string;
+  readonly name: string | null;
+  /** As in a {@link CrashReport}. */
+  readonly kind: string;
+  readonly definition: string | null;
+  readonly scheduler: number;
+  /** Messages in its mailbox. */
+  readonly length: number;
+  /** Messages it had taken in its life. */
+  readonly handled: number;
+}
+
 /** What a process does, because somebody asked with `sys.trace`. `text` is one line. */
 export interface TraceReport {
   readonly tag: "trace";
@@ -260,6 +281,7 @@ export type Report =
   | ThreadReport
   | BlackBoxReport
   | QuarantineReport
+  | LongMailboxReport
   | TraceReport
   | LogReport
   | NoticeReport
@@ -285,6 +307,8 @@ export function levelOf(report: Pick<Report, "tag"> & { readonly level?: ReportL
     case "black_box":
     case "quarantined":
       return "error";
+    case "long_mailbox":
+      return "warning";
     case "progress":
       return "info";
     case "log":

@@ -66,6 +66,12 @@ export class Reports {
       this.pass({ timeMs: Date.now(), ...bounded(crashReport(record, reason)) } as Report);
   }
 
+  /** Reports that a process does not keep up with what it is sent. */
+  longMailbox(record: ProcessRecord): void {
+    const { mailbox, handled } = record;
+    this.send({ tag: "long_mailbox", ...identityOf(record), length: mailbox.size, handled });
+  }
+
   /** Hands a finished report on. */
   pass(report: Report): void {
     try {
@@ -108,16 +114,11 @@ export class Reports {
 }
 
 function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, "timeMs"> {
-  const { pid, label, name, origin, scheduler, mailbox, handled } = record;
+  const { mailbox, handled } = record;
   const { state, message, reason: shownReason } = shown(record, reason);
   return {
     tag: "crash",
-    pid,
-    label,
-    name,
-    kind: origin?.kind ?? "port",
-    definition: origin === null ? null : (scheduler.definitions.findKey(origin) ?? null),
-    scheduler: scheduler.slot,
+    ...identityOf(record),
     reason: shownReason,
     ...(message === undefined ? {} : { message }),
     ...(state === undefined ? {} : { state }),
@@ -126,6 +127,18 @@ function crashReport(record: ProcessRecord, reason: unknown): Omit<CrashReport, 
     links: [...(record.links ?? [])].slice(0, MAX_SHOWN_LINKS),
     ancestors: ancestorsOf(record),
   };
+}
+
+/** Which process it is, as reports say it. */
+function identityOf({
+  pid,
+  label,
+  name,
+  origin,
+  scheduler,
+}: ProcessRecord): Pick<CrashReport, "pid" | "label" | "name" | "kind" | "definition" | "scheduler"> {
+  const definition = origin === null ? null : (scheduler.definitions.findKey(origin) ?? null);
+  return { pid, label, name, kind: origin?.kind ?? "port", definition, scheduler: scheduler.slot };
 }
 
 /** Its state, the message it was handling and the reason, as its own `formatStatus` wants them seen. */

@@ -13,10 +13,9 @@ import type { Pid } from "../core/pid.js";
 import type { Definition, PortHandler } from "./behaviour.js";
 import { allocateShared, bootScheduler } from "./boot-scheduler.js";
 import { context } from "./context.js";
-import { Definitions, type ListedDefinition } from "./definitions.js";
-import type { Hosting, SchedulerHost } from "./hosts/host.js";
-import { ProcessHosting } from "./hosts/scheduler-process.js";
-import { ThreadHosting } from "./hosts/scheduler-thread.js";
+import { Definitions } from "./definitions.js";
+import type { SchedulerHost } from "./hosts/host.js";
+import { Hosting } from "./hosts/hosting.js";
 import { storyOf } from "./hosts/story.js";
 import { ThreadKeeper } from "./hosts/thread-keeper.js";
 import type { Culprit, Loaded } from "./hosts/thread-protocol.js";
@@ -27,9 +26,10 @@ import type { ProcessRecord } from "./process-record.js";
 import { type LoadedProgram, loadInline } from "./program.js";
 import type { BlackBoxReport, Report } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
+import { Marks } from "./shared/marks.js";
 import type { SharedBuffers } from "./shared/shared.js";
 import { hearStrays } from "./strays.js";
-import { takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
+import { definitionFound, takeBlackBox, writeBlackBox } from "./watchdog/black-box-recorder.js";
 import { deafVerdicts, judgeHosts } from "./watchdog/judge-hosts.js";
 import { Pulse, type PulseThread } from "./watchdog/pulse.js";
 import { type Verdict, Watchdog } from "./watchdog/watchdog.js";
@@ -103,7 +103,6 @@ export class Runtime {
       const [loaded] = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
       const { manifest, definitions } = loaded as Loaded; // the first scheduler, of which there is one at least
       runtime.#manifest = manifest;
-      refuseProcesses(definitions);
       await Promise.all(runtime.#keeper.place(definitions).map((slot) => runtime.#startThread(slot)));
       runtime.#up = true;
       runtime.#watch();
@@ -127,7 +126,8 @@ export class Runtime {
     this.options = options;
     const dedicated = options.schedulers === 0 ? 0 : options.maxDedicatedThreads;
     this.#shared = allocateShared(1 + this.#lastShared + dedicated, dedicated, undefined, io?.count);
-    const hub = options.isolation === "process" ? new Hub(this.#shared) : null;
+    const marks = options.isolation === "process" ? null : new Marks(this.#shared, MAIN);
+    const hub = new Hub(this.#shared, marks);
     this.scheduler = bootScheduler({
       thread: MAIN,
       slot: MAIN,
@@ -137,9 +137,9 @@ export class Runtime {
       runsUserCode: inline !== undefined,
       report: options.report,
       reporting: reportingOf(options),
-      mirror: hub,
+      mirror: inline === undefined ? hub : null,
     });
-    this.#hosting = hub === null ? new ThreadHosting(this.scheduler) : new ProcessHosting(hub, this.scheduler);
+    this.#hosting = new Hosting(hub, this.scheduler);
     this.#manifest = inline?.manifest;
     this.stopped = new Promise((resolve) => {
       this.#settleStopped = resolve;
@@ -287,7 +287,8 @@ export class Runtime {
         this.#threadDown(gone, reason);
       },
     };
-    const thread = this.#hosting.start(setup, this.#threads.values());
+    const kind = this.#keeper.isProcess(slot) ? "process" : this.options.isolation; // with I/O threads that is "thread"
+    const thread = this.#hosting.start(setup, kind, this.#threads.values());
     this.#threads.set(number, thread);
     return thread.started;
   }
@@ -306,7 +307,7 @@ export class Runtime {
         const leaving = [...this.#zombies.values()].filter((cause) => cause === "swollen").length;
         const hosts = [...this.#threads.values()];
         const [next, verdicts] = judgeHosts(memory, hosts, leaving, this.options);
-        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()))]];
+        return [next, [...verdicts, ...deafVerdicts(hosts, pulse.look(this.#pulses()), this.scheduler.garbled)]];
       },
       condemn: (verdict) => this.#condemn(verdict),
     });
@@ -330,14 +331,18 @@ export class Runtime {
     const thread = this.#threads.get(verdict.thread);
     if (thread === undefined || this.#stopping) return;
     this.#zombies.set(thread, verdict.cause);
-    this.#threadDown(thread, verdict.reason, verdict);
+    const { vitals } = thread;
+    const isBlamed = this.#threadDown(thread, verdict.reason, verdict);
     thread.abandon();
     const { blackBoxMs } = this.options;
     if (blackBoxMs === 0) void thread.terminate();
     else {
       void takeBlackBox(thread, verdict, blackBoxMs).then((box) => {
+        const definition = isBlamed ? null : definitionFound(box, vitals, thread.vitals);
         void thread.terminate();
         this.#tellBlackBox(box);
+        if (definition === null || this.#stopping) return;
+        this.#open(this.#keeper.blameLater(thread.slot, definition, this.scheduler.clock.now()));
       });
     }
   }
@@ -352,10 +357,11 @@ export class Runtime {
     );
   }
 
-  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): void {
+  /** Answers whether a definition is to blame for it. */
+  #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): boolean {
     const { number, slot, isIo } = thread;
     this.#threads.delete(number);
-    if (this.#stopping || !this.#up) return;
+    if (this.#stopping || !this.#up) return false;
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
     const blamed = isIo ? null : definition; // what is on an I/O thread belongs there
@@ -372,27 +378,20 @@ export class Runtime {
     const follow = this.#keeper.died(slot, blamed, reason, this.scheduler.clock.now(), this.#nextThread);
     if (!this.#reserved.has(slot)) this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
+    this.#hosting.gone(thread); // what it had still sent by way of the main thread, before they hear of its end
     for (const other of this.#threads.values()) other.order({ tag: "down", thread: number, culprit });
     this.scheduler.router.disconnect(number);
+    this.scheduler.garbled.delete(number);
     this.scheduler.signals.threadDown(number, culprit);
     if (follow.tag === "stop") {
       this.notice(`stopping: ${follow.message}`);
       void this.stop(follow.message);
-      return;
-    }
-    // If one of these fails too, its exit comes back here and counts.
-    for (const next of follow.tag === "start" ? [...follow.opened, slot] : follow.opened) {
-      this.#startThread(next).catch(() => {});
-    }
+    } else this.#open(follow.tag === "start" ? [...follow.opened, slot] : follow.opened);
+    return blamed !== null;
   }
-}
 
-/** Threads are all there is so far: better no start than one with less isolation than was asked for. */
-function refuseProcesses(definitions: readonly ListedDefinition[]): void {
-  const found = definitions.find(({ isolation }) => isolation === "process");
-  if (found === undefined) return;
-  throw new RuntimeError(
-    ErrorCode.badOption,
-    `${found.key} has isolation "process", which this version can't give it: allowed are "shared" and "dedicated"`,
-  );
+  /** If one of these fails too, its exit comes back to `#threadDown` and counts. */
+  #open(slots: readonly number[]): void {
+    for (const slot of slots) this.#startThread(slot).catch(() => {});
+  }
 }

@@ -16,6 +16,8 @@ export interface Budgets {
   readonly messageBudget: number;
   /** Milliseconds a turn may take before timers and I/O of the thread are served. Checked between messages. */
   readonly turnBudgetMs: number;
+  /** Messages in a mailbox above which it is reported; 0: never. */
+  readonly longMailbox: number;
 }
 
 export interface SchedulerSetup {

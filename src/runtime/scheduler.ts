@@ -24,7 +24,8 @@ import type { Definitions } from "./definitions.js";
 import type { Batch, Link } from "./links/link.js";
 import type { Unsendable } from "./links/outbox.js";
 import { Router } from "./links/router.js";
-import { Op } from "./links/wire.js";
+import { isBatch, Op } from "./links/wire.js";
+import { LongMailboxes } from "./long-mailboxes.js";
 import { notSendable } from "./not-sendable.js";
 import { Data, ProcessRecord } from "./process-record.js";
 import type { ReportBody } from "./report.js";
@@ -59,10 +60,13 @@ export class Scheduler {
   /** The mailbox of all ports, which stays empty. */
   readonly noMail: Ring<unknown> = new Ring<unknown>();
   readonly router: Router = new Router();
+  /** Threads that have sent what is no batch. */
+  readonly garbled: Set<number> = new Set();
   readonly signals: Signals;
   readonly timers: Timers;
   readonly deadlines: Deadlines;
   readonly reports: Reports;
+  readonly longMailboxes: LongMailboxes;
   readonly vitals: VitalSigns;
 
   readonly #budgets: Budgets;
@@ -82,6 +86,7 @@ export class Scheduler {
     this.refs = new RefSource(setup.thread);
     this.#budgets = setup.budgets;
     this.reports = new Reports(setup.report, setup.reporting ?? DEFAULT_REPORTING, setup.clock, setup.slot);
+    this.longMailboxes = new LongMailboxes(setup.budgets.longMailbox, this.reports);
     const vitals = new VitalSigns(setup.vitals);
     this.vitals = vitals;
     this.#turns = new Turns({
@@ -165,7 +170,9 @@ export class Scheduler {
   deliver(record: ProcessRecord, message: unknown): void {
     if (record.port === null) {
       record.mailbox.push(message);
-      if (record.mailbox.size > record.maxMailbox) return this.#finish(record, "mailbox_full");
+      if (record.mailbox.size > record.mailboxMark && this.longMailboxes.isFull(record)) {
+        return this.#finish(record, "mailbox_full");
+      }
       if (!record.queued && (!record.busy || record.waiter !== null)) this.enqueue(record);
       return;
     }
@@ -222,7 +229,8 @@ export class Scheduler {
   /** Opens the way to another thread; what was sent there before goes out now. */
   connect(thread: number, link: Link): void {
     const receive = (batch: Batch): void => {
-      this.signals.receive(batch);
+      if (isBatch(batch)) this.signals.receive(batch);
+      else this.garbled.add(thread); // the watchdog looks at it: what that thread sends can't be trusted any more
       this.#turns.wake();
     };
     this.router.connect(thread, link, receive, (error) => {
@@ -240,6 +248,7 @@ export class Scheduler {
   #finishTurn(): boolean {
     this.#turnEnd.run(this.report);
     this.deadlines.settle();
+    this.longMailboxes.settle();
     this.router.flush(this.#refused);
     return this.router.isDirty;
   }

@@ -4,7 +4,8 @@
  */
 
 import type { SharedMessage } from "../channels/transport.js";
-import type { Counts } from "../core/counts.js";
+import { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import { type Drops, OutboundPolicy, OutboundQueue } from "./outbound.js";
 import type { Debtor, OutboundBudget } from "./outbound-budget.js";
 
@@ -29,6 +30,8 @@ export interface Pipe {
   waitingBytes(): number;
   /** Writes some; `false`: not before `goOn` is called again, as somebody will when these are gone. */
   write(messages: readonly Outgoing[]): boolean;
+  /** A limit has struck so often, and was counted: to be told of. */
+  limited(code: LimitCode, count: number): void;
   /** Closes it with 1013 when this turn is over. */
   closeTooSlow(): void;
 }
@@ -36,6 +39,8 @@ export interface Pipe {
 export class HeldUp implements Debtor {
   readonly #pipe: Pipe;
   readonly #queue: OutboundQueue<Outgoing>;
+  /** What was dropped. Told of when it is over: an event for each message would be more work than sending it. */
+  readonly #dropped = new Counts();
   #isGivenUp = false;
   /** As the budget has it. What is written leaves in pieces, so this is looked at when something happens. */
   bytes: number;
@@ -61,9 +66,9 @@ export class HeldUp implements Debtor {
     const room = Math.max(maxBufferedBytes - waiting, least);
     const added = this.#queue.add(message, bytesOf(message), mayDrop, room, slot);
     const drops = this.#queue.takeDrops();
-    if (drops !== null) this.#dropped(drops);
+    if (drops !== null) this.#count(drops);
     if (added === "full") this.#giveUp("closed.outbound");
-    else this.#count(waiting + this.#queue.bytes);
+    else this.#charge(waiting + this.#queue.bytes);
   }
 
   /** There is room below. `true`: nothing waits any more. */
@@ -73,7 +78,7 @@ export class HeldUp implements Debtor {
     if (this.#pipe.waitingBytes() > highWaterBytes) return false; // what was written last is still there
     while (!this.#queue.isEmpty) {
       if (this.#pipe.write(this.#queue.take(highWaterBytes))) continue;
-      this.#count(this.#pipe.waitingBytes() + this.#queue.bytes);
+      this.#charge(this.#pipe.waitingBytes() + this.#queue.bytes);
       return false;
     }
     return true;
@@ -82,6 +87,7 @@ export class HeldUp implements Debtor {
   /** It is held up no more. Answers what waits still, of a connection that ends. */
   over(): Outgoing[] {
     this.#pipe.limits.budget.leave(this);
+    for (const [code, count] of this.#dropped.take()) this.#pipe.limited(code, count);
     return this.#queue.take(Number.POSITIVE_INFINITY);
   }
 
@@ -90,21 +96,23 @@ export class HeldUp implements Debtor {
   }
 
   /** What waits, and what still comes, would only keep the close frame waiting. */
-  #giveUp(code: string): void {
+  #giveUp(code: LimitCode): void {
     this.#pipe.limits.counts.add(code);
     this.#isGivenUp = true;
     this.over();
+    this.#pipe.limited(code, 1);
     this.#pipe.closeTooSlow();
   }
 
-  #dropped({ newest, oldest, latest }: Drops): void {
-    const { counts } = this.#pipe.limits;
-    if (newest > 0) counts.add("dropped.outbound.newest", newest);
-    if (oldest > 0) counts.add("dropped.outbound.oldest", oldest);
-    if (latest > 0) counts.add("dropped.outbound.latest", latest);
+  #count({ newest, oldest, latest }: Drops): void {
+    for (const counts of [this.#pipe.limits.counts, this.#dropped]) {
+      if (newest > 0) counts.add("dropped.outbound.newest", newest);
+      if (oldest > 0) counts.add("dropped.outbound.oldest", oldest);
+      if (latest > 0) counts.add("dropped.outbound.latest", latest);
+    }
   }
 
-  #count(bytes: number): void {
+  #charge(bytes: number): void {
     const change = bytes - this.bytes;
     this.bytes = bytes;
     this.#pipe.limits.budget.charge(change);

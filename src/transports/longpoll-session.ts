@@ -13,6 +13,7 @@
 import { isUtf8 } from "node:buffer";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import type { ExitReason } from "../core/exit-reason.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { answerPoll, answerStatus, type PollResponse, PollStatus } from "./longpoll-answer.js";
 import type { Budget } from "./longpoll-body.js";
@@ -25,6 +26,8 @@ export interface SessionHost {
   readonly budget: Budget;
   /** Calls `flush` when this turn is over. */
   flushLater(session: LongPollSession): void;
+  /** A limit has struck. */
+  hit(code: LimitCode): void;
   /** It has ended. */
   left(session: LongPollSession): void;
 }
@@ -163,7 +166,10 @@ export class LongPollSession implements Transport, Drainable {
     const { maxBufferedMessages, maxBufferedBytes, budget } = this.#host;
     const fits = this.#messages.length < maxBufferedMessages && this.#bytes + bytes <= maxBufferedBytes;
     // As a WebSocket whose client doesn't read: it has lost messages, so it must begin anew.
-    if (!fits || !budget.take(bytes)) return this.end(["shutdown", "closed"]);
+    if (!fits || !budget.take(bytes)) {
+      this.#host.hit(fits ? "closed.outbound.total" : "closed.outbound");
+      return this.end(["shutdown", "closed"]);
+    }
     this.#bytes += bytes;
     if (this.#messages.push(message) === 1 && this.#poll !== null) this.#host.flushLater(this);
   }

@@ -13,7 +13,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConnectOutcome, Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
-import { Counts } from "../core/counts.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { isPid, type Port, type PortHandler } from "../runtime/process.js";
 import {
@@ -104,7 +104,7 @@ export class LongPollMount implements SessionHost {
   readonly #options: Required<LongPollOptions>;
   readonly #afterTurn: (action: () => void) => void;
   readonly #tokens: SessionTokens;
-  readonly #counts: Counts;
+  readonly hit: (code: LimitCode) => void;
   readonly #sessions = new Map<string, LongPollSession>();
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
@@ -116,17 +116,17 @@ export class LongPollMount implements SessionHost {
   #stopped = false;
 
   /**
-   * @param counts - Of the endpoint: what its limits refuse.
+   * @param hit - Told each time that a limit has struck.
    * @param shared - If other threads have the same mount: what all of them sign tokens with, and the way to them.
    */
   constructor(
     options: LongPollOptions,
     afterTurn: (action: () => void) => void,
-    counts: Counts = new Counts(),
+    hit: (code: LimitCode) => void = () => {},
     clock: Clock = monotonicClock,
     shared: SharedMount | null = null,
   ) {
-    this.#counts = counts;
+    this.hit = hit;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
     this.#tokens = new SessionTokens(shared?.key ?? randomBytes(32), this.#options.tokenMaxAgeMs, clock);
@@ -233,7 +233,7 @@ export class LongPollMount implements SessionHost {
   /** The answer to its last POST is held back. Who sends another one all the same is not slowed down by that. */
   #isTooEarly(session: LongPollSession, response: PollResponse): boolean {
     if (!session.isPaused) return false;
-    this.#counts.add("refused.post");
+    this.hit("refused.post");
     this.#turnAway(response, 429);
     return true;
   }
@@ -255,7 +255,7 @@ export class LongPollMount implements SessionHost {
     const { maxSessions } = this.#options;
     if (this.#stopped) return this.#turnAway(response);
     if (this.#sessions.size + this.#connecting.size >= maxSessions) {
-      this.#counts.add("refused.max_sessions");
+      this.hit("refused.max_sessions");
       return this.#turnAway(response);
     }
     this.#connecting.add(response);

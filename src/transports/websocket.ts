@@ -12,6 +12,7 @@ import { type Server, WebSocket, WebSocketServer } from "ws";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import { Counts } from "../core/counts.js";
 import type { ExitReason } from "../core/exit-reason.js";
+import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
 import { HeldUp, type OutboundLimits, type Outgoing } from "./held-up.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES, OutboundBudget } from "./outbound-budget.js";
@@ -312,6 +313,10 @@ class WebSocketTransport implements Transport, Drainable {
     this.#heldUp = null;
     this.#socket.off("drain", this.#goOn);
     return heldUp.over();
+  }
+
+  limited(code: LimitCode, count: number): void {
+    this.driver?.limited(code, count);
   }
 
   /** Not at once: it may be in the middle of a broadcast. */

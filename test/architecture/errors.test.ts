@@ -46,7 +46,7 @@ test("docs/errors.md explains every close code, and no other", () => {
 });
 
 test("docs/errors.md explains every status that an upgrade is refused with, and no other", () => {
-  const atUpgrade = inSource(["endpoint"], /refuse\([^\n]*?\b([45]\d\d)\b/g);
+  const atUpgrade = inSource(["endpoint"], /(?:refuse|turnAway)\([^\n]*?\b([45]\d\d)\b/g);
   assert.deepEqual(onPage(/^\| HTTP (\d+) \|/gm), atUpgrade);
 });
 

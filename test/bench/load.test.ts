@@ -17,7 +17,8 @@ import { Measurement, STRETCH } from "../../bench/load/measurement.js";
 import { parseOptions } from "../../bench/load/options.js";
 import { busyTicks, cpuTicks, pssBytes } from "../../bench/load/os-process.js";
 import { median, type Outcome, toRows } from "../../bench/load/results.js";
-import { payloadOf, payloadOfWords, SCENARIOS } from "../../bench/load/scenarios.js";
+import { payloadOfWords, SCENARIOS } from "../../bench/load/scenarios.js";
+import { payloadOf } from "../../src/cli/load/payload.js";
 
 const linuxOnly = process.platform === "linux" ? {} : { skip: "the load benchmark reads /proc" };
 

@@ -14,13 +14,14 @@ import type { Port, PortHandler } from "../../src/runtime/process.js";
 function connected() {
   const joins: Join[] = [];
   const sent: (string | Uint8Array)[] = [];
+  const closes: number[] = [];
   let ports = 0;
   const openPort = (_: PortHandler, label: string): Port => {
     const pid = `<0.0.${++ports}>`;
     const port = {
       ...{ pid, isOpen: true, label },
       spawn: () => ({ pid: `<0.1.${ports}>`, ref: ports, isApart: false }),
-      ...{ exit: () => {}, close: () => {}, sendData: () => {} },
+      ...{ exit: () => {}, close: () => {}, sendData: () => {}, limit: () => {}, unlimit: () => {} },
     };
     return port as unknown as Port; // all that is asked of it here
   };
@@ -53,10 +54,10 @@ function connected() {
       sendShared: () => {},
       pause: () => {},
       resume: () => {},
-      close: () => {},
+      close: (code: number) => void closes.push(code),
     },
   };
-  return { connection: new Connection(setup, transport), joins, sent };
+  return { connection: new Connection(setup, transport), joins, sent, closes };
 }
 
 test("a topic that is joined again and again keeps its last join only", () => {
@@ -80,4 +81,51 @@ test("a topic that is joined again and again keeps its last join only", () => {
     [null, null, null],
   );
   connection.closed(["shutdown", "closed"]);
+});
+
+test("a frame that a channel can't read and the I/O thread can costs that channel, and not the connection", () => {
+  const { connection, joins, sent, closes } = connected();
+  for (const topic of ["room:a", "room:b"]) {
+    connection.receive(`["1","1","${topic}","phx_join",{}]`);
+    joins.at(-1)?.message(["joined", `["1","1","${topic}","phx_reply",{"status":"ok","response":{}}]`]);
+  }
+  joins[0]?.message(["malformed", '["1","2","room:a","event",{}]']);
+  joins[1]?.message(["malformed", '["1","2","room:a","event",{']); // not of its topic: it never had that
+  assert.deepEqual(sent.slice(2), [
+    '["1","1","room:a","phx_error",{"reason":"channel_crash"}]',
+    '["1","1","room:b","phx_error",{"reason":"channel_crash"}]',
+  ]);
+  assert.deepEqual(closes, []);
+  connection.receive('["2","3","room:a","phx_join",{}]');
+  joins.at(-1)?.message(["malformed", '["2","3","room:a","phx_join",{]']);
+  assert.deepEqual(closes, [1011]);
+});
+
+test("whatever a channel's thread sends, its connection stays open, and its channel ends with one phx_error at most", () => {
+  const bytes = new Uint8Array([0, 255, 7]);
+  const nothing = [null, undefined, 7, Number.NaN, true, {}, [], [[]], { tag: "no" }, Symbol.iterator, () => {}, bytes];
+  const tags = ["joined", "refused", "push", "handled", "close", "malformed", "", "drained", null];
+  const values = [...nothing, "", "[", '["1"]', -1, 1e308, Number.POSITIVE_INFINITY];
+  for (const isJoined of [true, false]) {
+    for (const tag of tags) {
+      for (const first of values) {
+        for (const message of [first, [tag], [tag, first], [tag, first, first], [tag, 1, first]]) {
+          const { connection, joins, sent, closes } = connected();
+          for (const topic of ["room:a", "room:b"]) connection.receive(`["1","1","${topic}","phx_join",{}]`);
+          const [join, other] = joins as [Join, Join];
+          const reply = '["1","1","room:a","phx_reply",{"status":"ok","response":{}}]';
+          if (isJoined) join.message(["joined", reply]);
+          join.message(message);
+          join.data(message as string);
+          join.message(["handled", 1, 1]);
+          join.message({ tag: "DOWN", ref: 1, from: "<0.1.1>", reason: "scheduler_down" });
+          assert.deepEqual(closes, [], `closed by ${String(JSON.stringify(message))}`);
+          assert.ok(sent.filter((frame) => String(frame).includes('"phx_error"')).length <= 1);
+          assert.ok(sent.every((frame) => typeof frame === "string" || frame instanceof Uint8Array));
+          assert.equal(other.state, "joining");
+          connection.closed(["shutdown", "closed"]);
+        }
+      }
+    }
+  }
 });

@@ -1,6 +1,7 @@
 /** The clients' OS process for one cell of the matrix: a crowd that asks for echoes, of which one does what the row says. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type Seat, type Watcher } from "./client.js";
+import { answer, takeOrder } from "./clients.js";
 import { Crowd, until } from "./crowd.js";
 import type { Row } from "./rows.js";
 
@@ -46,9 +47,7 @@ const FLOOD = 200_000;
 /** Times that it is sent a MiB: together more than a connection's buffers may hold. */
 const UNREAD = 40;
 
-const order = JSON.parse(process.argv[2] as string) as AttackOrder;
-process.on("disconnect", () => process.exit(1));
-process.send?.(await attack(order));
+answer(await attack(takeOrder()));
 
 async function attack({ port, row, connections, channels, echoesPerSecond, limitMs }: AttackOrder): Promise<Observed> {
   const violations: string[] = [];

@@ -31,7 +31,10 @@ export interface Cell {
   readonly cost: Cost;
   /** Why its thread was replaced. */
   readonly cause: string;
-  /** Who was named: in the report of its crash, as the one that ran when its thread ended, as the last that had run. */
+  /**
+   * Who was named: in the report of its crash; as the one that ran when its thread ended, by `thread_down` or else by the black
+   * box; as the last that had run.
+   */
   readonly culprit: "reported" | "certain" | "likely" | "wrong" | "none";
   /** From the deed to the last `phx_error`, and to the last answer to a rejoin; 0: there was none. */
   readonly errorMs: number;
@@ -143,8 +146,11 @@ function problem(count: number, what: string): readonly string[] {
   return count === 0 ? [] : [`${count} ${what}`];
 }
 
-function namedIn(row: Row, { pid }: Observed["culprit"], { downs, crashed }: Story): Cell["culprit"] {
-  const named = downs[0]?.culprit;
+function namedIn(row: Row, { pid }: Observed["culprit"], { downs, found, crashed }: Story): Cell["culprit"] {
+  const [down] = downs;
+  const inBox = found.find(({ thread }) => thread === down?.thread);
+  const isKnown = down?.culprit?.isCertain === true || inBox === undefined || down?.cause !== "stuck";
+  const named = isKnown ? down?.culprit : { ...inBox, isCertain: true };
   if (downs.length === 0) return crashed.includes(pid) ? "reported" : "none";
   if (named === undefined) return "none";
   // Of what a client of its own does, the pid is not known to anybody but the server.

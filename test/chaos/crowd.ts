@@ -1,8 +1,7 @@
 /** Connections with their channels, and the echoes they ask for all the time. */
 import { Client, type Seat, type Watcher } from "./client.js";
+import { openAll } from "./clients.js";
 
-/** Upgrades in progress at a time. */
-const CONCURRENT_UPGRADES = 30;
 const TICK_MS = 10;
 
 export class Crowd {
@@ -21,17 +20,12 @@ export class Crowd {
     watcher: Watcher,
   ): Promise<Crowd> {
     const clients: Client[] = [];
-    let next = 0;
-    const connect = async (): Promise<void> => {
-      while (next < connections) {
-        const index = next++;
-        const client = await Client.connect(port, index, watcher);
-        clients.push(client);
-        for (const topic of topicsOf(index)) client.seat(topic).join();
-        await until(() => [...client.seats.values()].every(({ state }) => state === "joined"), 30_000);
-      }
-    };
-    await Promise.all(Array.from({ length: CONCURRENT_UPGRADES }, connect));
+    await openAll(connections, async (index) => {
+      const client = await Client.connect(port, index, watcher);
+      clients.push(client);
+      for (const topic of topicsOf(index)) client.seat(topic).join();
+      await until(() => [...client.seats.values()].every(({ state }) => state === "joined"), 30_000);
+    });
     return new Crowd(clients, echoesPerSecond);
   }
 

@@ -54,7 +54,7 @@ const QUIET: Readonly<Record<string, number>> = {
   ...Object.fromEntries(
     [
       ...["hang_in_handle_in", "flood_of_a_mailbox", "storm_of_broadcasts"],
-      ...["nonsense_to_parent_port", "nonsense_in_worker_data", ...Object.keys(globals)],
+      ...["nonsense_to_parent_port", "nonsense_to_other_threads", "nonsense_in_worker_data", ...Object.keys(globals)],
     ].map((name) => [name, QUIET_MS]),
   ),
   ...{ close_parent_port: DEAF_MS, deaf_to_parent_port: DEAF_MS },

@@ -3,7 +3,9 @@
  * it is asked.
  */
 import { readFileSync } from "node:fs";
-import { type App, type Report, type StartOptions, start, task } from "joist";
+import { type App, type Placement, type Report, type StartOptions, start, task } from "joist";
+import { makePid } from "../../src/core/pid.js";
+import { current } from "../../src/runtime/context.js";
 import { census, type ThreadCensus } from "./app.js";
 
 export interface ServerOrder {
@@ -17,6 +19,8 @@ export interface ServerOrder {
 /** What the server has to tell of a fault: the answer to `"story"`. */
 export interface Story {
   readonly downs: readonly Extract<Report, { tag: "thread_down" }>[];
+  /** What black boxes found out for certain: thread and process. */
+  readonly found: readonly { readonly thread: number; readonly pid: string; readonly label: string | null }[];
   /** Pids of processes that crashed, the first ones. */
   readonly crashed: readonly string[];
   readonly notices: readonly string[];
@@ -29,8 +33,10 @@ export interface Story {
 
 /** What there is at this moment, after a full collection: the answer to `"census"`. */
 export interface Census {
-  /** Of the I/O thread, then of each scheduler. */
+  /** Of the I/O thread, then of each scheduler, and of each thread that is kept for definitions. */
   readonly processes: readonly number[];
+  /** How many of those there are: one for each definition in quarantine. */
+  readonly kept: number;
   /** Names and topics, of those channels have, that somebody still has or wants. */
   readonly names: number;
   readonly topics: number;
@@ -51,7 +57,10 @@ const {
   options,
   app: module = "./app.js",
 } = JSON.parse(process.argv[2] as string) as ServerOrder;
-const story = { downs: [] as Story["downs"][number][], crashed: [] as string[], notices: [] as string[] };
+const story = {
+  ...{ downs: [] as Story["downs"][number][], found: [] as Story["found"][number][] },
+  ...{ crashed: [] as string[], notices: [] as string[] },
+};
 let downs = 0;
 let peakRss = 0;
 setInterval(() => {
@@ -68,6 +77,9 @@ const app: App = await start(new URL(module, import.meta.url), {
     if (report.tag === "thread_down") {
       downs++;
       if (story.downs.length < MAX_KEPT) story.downs.push(report);
+    } else if (report.tag === "black_box" && report.source === "interrupted" && report.running !== undefined) {
+      const { pid, label } = report.running;
+      story.found.push({ thread: report.thread, pid, label });
     } else if (report.tag === "crash" && story.crashed.length < MAX_KEPT) story.crashed.push(report.pid);
     else if (report.tag === "notice" && story.notices.length < MAX_KEPT) story.notices.push(report.message);
   },
@@ -86,10 +98,13 @@ function storySoFar(): Story {
 
 async function takeCensus(): Promise<Census> {
   const threads: ThreadCensus[] = [];
-  for (let slot = 1; slot <= schedulers; slot++) threads.push(await censusOf(slot));
+  for (let slot = 1; slot <= schedulers; slot++) threads.push(await censusOf(() => slot));
+  const kept = keptSlots();
+  for (const slot of kept) threads.push(await censusOf(() => placementOn(slot)));
   const own = app.run(() => census());
   return {
     processes: [own.processes, ...threads.map((thread) => thread.processes)],
+    kept: kept.length,
     names: own.names,
     topics: own.topics,
     rssMib: Math.round(process.memoryUsage.rss() / MIB),
@@ -98,11 +113,24 @@ async function takeCensus(): Promise<Census> {
   };
 }
 
+/** The slots beyond the schedulers that have a thread, or will have one in a moment. */
+function keptSlots(): number[] {
+  const { cells } = app.run(() => current()).scheduler;
+  const slots = Array.from({ length: cells.slots - 1 - cells.schedulers }, (_, n) => 1 + cells.schedulers + n);
+  return slots.filter((slot) => cells.threadOf(slot) !== undefined);
+}
+
+/** Beside a process on the thread of a kept slot: nobody else can be started there. */
+function placementOn(slot: number): Placement {
+  const thread = app.run(() => current()).scheduler.cells.threadOf(slot) ?? 0;
+  return { beside: makePid(thread, 1, thread) };
+}
+
 /** Asked of a thread, again if that is being replaced. */
-async function censusOf(scheduler: number): Promise<ThreadCensus> {
+async function censusOf(placement: () => Placement): Promise<ThreadCensus> {
   for (;;) {
     try {
-      const asked = app.run(() => task.async("census", [], { scheduler }));
+      const asked = app.run(() => task.async("census", [], { scheduler: placement() }));
       const [, counted] = (await app.run(() => task.yield(asked, 5000))) ?? [];
       if (typeof counted === "object" && counted !== null && "processes" in counted) return counted as ThreadCensus;
     } catch {

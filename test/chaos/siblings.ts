@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import type { Isolation } from "./cell.js";
 import { Child } from "./child.js";
+import { percentile, ratioOfRounds, shownMs } from "./rounds.js";
 import type { ServerOrder } from "./server.js";
 import type { SiblingsOrder, SiblingsSeen } from "./siblings-clients.js";
 
@@ -54,21 +55,15 @@ export async function measureSiblings(
 }
 
 function summaryOf({ without, withLoop, replacing, answeredAgainMs, problems }: SiblingsSeen): Siblings {
-  const ratios = withLoop.map((round, n) => percentile(round, 0.99) / percentile(without[n] ?? [], 0.99));
   const [calm, loop, end] = [without.flat(), withLoop.flat(), replacing.flat()];
   return {
     p50: [percentile(calm, 0.5), percentile(loop, 0.5), percentile(end, 0.5)],
     p99: [percentile(calm, 0.99), percentile(loop, 0.99), percentile(end, 0.99)],
-    ratio: percentile(ratios, 0.5),
+    ratio: ratioOfRounds(withLoop, without),
     answeredAgainMs: [percentile(answeredAgainMs, 0.5), Math.max(...answeredAgainMs)],
     samples: calm.length + loop.length,
     problems,
   };
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 export async function main(args: readonly string[]): Promise<number> {
@@ -92,13 +87,16 @@ export async function main(args: readonly string[]): Promise<number> {
     connections: Number(values.connections),
   });
   const { p50, p99, ratio, answeredAgainMs, samples, problems } = measured;
-  const ms = (value: number): string => `${value.toFixed(2)} ms`;
   console.log(`${samples} echoes on threads without the loop, ${load.rounds} rounds each`);
-  console.log(`p50  without ${ms(p50[0])}, with ${ms(p50[1])}, while the thread is replaced ${ms(p50[2])}`);
-  console.log(`p99  without ${ms(p99[0])}, with ${ms(p99[1])}, while the thread is replaced ${ms(p99[2])}`);
+  console.log(
+    `p50  without ${shownMs(p50[0])}, with ${shownMs(p50[1])}, while the thread is replaced ${shownMs(p50[2])}`,
+  );
+  console.log(
+    `p99  without ${shownMs(p99[0])}, with ${shownMs(p99[1])}, while the thread is replaced ${shownMs(p99[2])}`,
+  );
   console.log(`p99 of a round with, to that of the one before without: ${ratio.toFixed(2)} (target ${TARGET_RATIO})`);
   console.log(
-    `its own thread's channels answer again after ${ms(answeredAgainMs[0])}, at most ${ms(answeredAgainMs[1])} (maxBlockMs ${MAX_BLOCK_MS}, target + ${TARGET_RECOVERY_MS})`,
+    `its own thread's channels answer again after ${shownMs(answeredAgainMs[0])}, at most ${shownMs(answeredAgainMs[1])} (maxBlockMs ${MAX_BLOCK_MS}, target + ${TARGET_RECOVERY_MS})`,
   );
   for (const problem of problems) console.log(`PROBLEM ${problem}`);
   return problems.length === 0 ? 0 : 1;

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, type ConnectionHandler } from "../../bench/load/connection.js";
+import { answer, openAll, takeOrder } from "./clients.js";
 import { until } from "./crowd.js";
 
 export interface SlowConsumerOrder {
@@ -29,7 +30,6 @@ export interface SlowConsumerSeen {
 
 const COMMON = "feed:all";
 const OWN = "feed:slow";
-const CONCURRENT_UPGRADES = 30;
 const LIMIT_MS = 60_000;
 /** Of the slow one's own topic: 3 MiB a second. */
 const OWN_PER_TICK = 1;
@@ -38,9 +38,7 @@ const TICK_MS = 20;
 /** Without reading for so long TCP's buffers are full, and the limit has struck. */
 const FILL_MS = 5000;
 
-const order = JSON.parse(process.argv[2] as string) as SlowConsumerOrder;
-process.on("disconnect", () => process.exit(1));
-process.send?.(await measure(order));
+answer(await measure(takeOrder()));
 
 async function measure({ port, policy, ...order }: SlowConsumerOrder): Promise<SlowConsumerSeen> {
   const { subscribers, publishesPerSecond, rounds, roundMs } = order;
@@ -76,15 +74,11 @@ async function measure({ port, policy, ...order }: SlowConsumerOrder): Promise<S
   };
 
   const others: Connection[] = [];
-  let next = 1;
-  const connect = async (): Promise<void> => {
-    while (next <= subscribers) {
-      const connection = await Connection.open(url, next++, other);
-      connection.send(joining(COMMON));
-      others.push(connection);
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENT_UPGRADES }, connect));
+  await openAll(subscribers, async (index) => {
+    const connection = await Connection.open(url, index + 1, other);
+    connection.send(joining(COMMON));
+    others.push(connection);
+  });
   await until(() => joins === subscribers, LIMIT_MS);
   const publisher = await Connection.open(url, 0, { message: () => {}, closed: (_, why) => problems.push(why) });
   for (const topic of [COMMON, "feed:publisher"]) publisher.send(joining(topic));

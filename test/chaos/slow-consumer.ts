@@ -1,6 +1,7 @@
 /** `npm run chaos -- slow-consumer`: what the other subscribers of a topic notice of one that has stopped reading. */
 import { parseArgs } from "node:util";
 import { Child } from "./child.js";
+import { percentile, ratioOfRounds, shownMs } from "./rounds.js";
 import type { ServerOrder, Story } from "./server.js";
 import type { SlowConsumerOrder, SlowConsumerSeen } from "./slow-consumer-clients.js";
 
@@ -63,7 +64,6 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function tell({ reading, notReading, got, published, closed, problems }: SlowConsumerSeen): void {
-  const ms = (value: number): string => `${value.toFixed(2)} ms`;
   for (const [name, rounds] of [
     ["reads", reading],
     ["does not", notReading],
@@ -71,16 +71,12 @@ function tell({ reading, notReading, got, published, closed, problems }: SlowCon
     const all = rounds.flat();
     const each = rounds.map((round) => percentile(round, 0.99).toFixed(1)).join(" ");
     console.log(
-      `the one ${name.padEnd(8)}: others' p50 ${ms(percentile(all, 0.5))}, p99 ${ms(percentile(all, 0.99))}, of ${all.length}; p99 by round ${each}`,
+      `the one ${name.padEnd(8)}: others' p50 ${shownMs(percentile(all, 0.5))}, p99 ${shownMs(percentile(all, 0.99))}, of ${all.length}; p99 by round ${each}`,
     );
   }
-  const ratios = notReading.map((round, n) => percentile(round, 0.99) / percentile(reading[n] ?? [], 0.99));
-  console.log(`p99 of a round without reading, to that of the one before: ${percentile(ratios, 0.5).toFixed(2)}`);
+  console.log(
+    `p99 of a round without reading, to that of the one before: ${ratioOfRounds(notReading, reading).toFixed(2)}`,
+  );
   console.log(`the slow one got ${got} of ${published} messages of its own, and was closed ${closed} times`);
   for (const problem of problems) console.log(`PROBLEM ${problem}`);
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

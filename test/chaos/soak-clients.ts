@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, type Seat, type Watcher } from "./client.js";
+import { answer, takeOrder } from "./clients.js";
 import { Crowd, until } from "./crowd.js";
 import { type Fault, faults } from "./faults.js";
 import { Random } from "./random.js";
@@ -204,10 +205,9 @@ class Soak implements Watcher {
   }
 }
 
-const soak = new Soak(JSON.parse(process.argv[2] as string) as SoakOrder);
-process.on("disconnect", () => process.exit(1));
+const soak = new Soak(takeOrder());
 process.on("message", async (what) => {
-  process.send?.(what === "end" ? await soak.end() : soak.seen);
+  answer(what === "end" ? await soak.end() : soak.seen);
 });
 await soak.start();
 process.send?.("started");

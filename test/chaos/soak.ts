@@ -16,10 +16,13 @@ const USAGE = `npm run chaos -- soak [options]
   --connections N          60
   --channels N             of each connection, 3
   --schedulers N           3
+  --quarantine-after N     3; with 0 faults go on to hit all schedulers
 `;
 
-/** Loops and leaks are found soon, and schedulers may die as often as faults say: without quarantine, they are hit again and again. */
-const OPTIONS = { quarantineAfter: 0, maxBlockMs: 1000, maxHeapBytes: 160 * 2 ** 20, maxThreadRestarts: 1_000_000 };
+/** Loops and leaks are found soon. */
+const OPTIONS = { maxBlockMs: 1000, maxHeapBytes: 160 * 2 ** 20 };
+/** Without quarantine schedulers may die as often as faults say. */
+const NO_QUARANTINE = { maxThreadRestarts: 1_000_000 };
 const START_LIMIT_MS = 120_000;
 /** Where memory begins to be compared, as a share of the whole time: until then caches, tables and heaps grow to their size. */
 const PLATEAU_AT = 0.3;
@@ -40,6 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
       connections: { type: "string", default: "60" },
       channels: { type: "string", default: "3" },
       schedulers: { type: "string", default: "3" },
+      "quarantine-after": { type: "string", default: "3" },
       help: { type: "boolean", default: false },
     },
   });
@@ -52,7 +56,9 @@ export async function main(args: readonly string[]): Promise<number> {
   console.log(
     `soak: ${values.minutes} minutes, ${values["faults-per-second"]} faults a second, seed ${values.seed}, isolation ${isolation}, Node.js ${process.version}, ${availableParallelism()} cores`,
   );
-  const serverOrder: ServerOrder = { isolation, schedulers: Number(values.schedulers), options: OPTIONS };
+  const quarantineAfter = Number(values["quarantine-after"]);
+  const options = { ...OPTIONS, quarantineAfter, ...(quarantineAfter === 0 ? NO_QUARANTINE : {}) };
+  const serverOrder: ServerOrder = { isolation, schedulers: Number(values.schedulers), options };
   const server = new Child("./server.js", serverOrder, ["--expose-gc"]);
   let clients: Child | null = null;
   try {
@@ -96,9 +102,9 @@ async function censusOf(server: Child): Promise<Census> {
   return await server.next<Census>(START_LIMIT_MS);
 }
 
-function lineOf(ms: number, { rssMib, osThreads, zombies, downs, processes }: Census, seen: SoakSeen): string {
+function lineOf(ms: number, { rssMib, osThreads, zombies, downs, processes, kept }: Census, seen: SoakSeen): string {
   const { answers, events, errors, slowestMs, violations } = seen;
-  const server = `rss ${rssMib} MiB, ${osThreads} OS threads, ${zombies} zombies, ${downs} threads down, processes ${processes.join("+")}`;
+  const server = `rss ${rssMib} MiB, ${osThreads} OS threads, ${kept} kept, ${zombies} zombies, ${downs} threads down, processes ${processes.join("+")}`;
   return `${Math.round(ms / 1000)} s: ${answers} answers, ${events} events, ${errors} phx_errors, slowest ${slowestMs} ms; ${server}; ${violations.length} violations`;
 }
 
@@ -108,13 +114,21 @@ async function problemsOf(server: Child, empty: Census, samples: readonly Census
   const left = (): readonly string[] => [
     ...differs("zombies", 0, now.zombies),
     ...differs("connections", 0, now.connections),
-    ...differs("processes of each scheduler", empty.processes.join("+"), now.processes.join("+")),
+    // A thread that is kept for a definition has what any has that nobody is on.
+    ...differs(
+      "processes of each scheduler",
+      [...empty.processes, ...idle(now.kept)].join("+"),
+      now.processes.join("+"),
+    ),
     ...differs("names that are taken", 0, now.names),
     ...differs("topics somebody seems to want", 0, now.topics),
-    ...(now.osThreads > empty.osThreads
-      ? [`${now.osThreads} OS threads at the end, ${empty.osThreads} at the start`]
+    ...(now.osThreads > empty.osThreads + now.kept
+      ? [
+          `${now.osThreads} OS threads at the end, ${empty.osThreads} at the start, and ${now.kept} kept for definitions`,
+        ]
       : []),
   ];
+  const idle = (count: number): readonly number[] => new Array(count).fill(empty.processes.at(-1));
   for (const endMs = performance.now() + EMPTY_LIMIT_MS; left().length > 0 && performance.now() < endMs; ) {
     await sleep(500);
     now = await censusOf(server);

@@ -53,7 +53,7 @@ test("bad options of the drainer are refused, with the value and what is allowed
 });
 
 test("stop closes one batch after the other with 1012, and takes nobody in meanwhile", async () => {
-  const drainer = { batchSize: 1, batchIntervalMs: 150, jitter: 0 };
+  const drainer = { batchSize: 1, batchIntervalMs: 2000, jitter: 0 };
   await withApp(
     async ({ app }) => {
       const first = await RawClient.connect(app.port);

@@ -104,7 +104,7 @@ test("a callback that crashes while stopping is reported, and stopping goes on",
 });
 
 test("a stop callback that never ends holds up the others no longer than shutdownMs", async (t) => {
-  const { app, journal } = await open(t, { hang: ["mail.stop"] }, { shutdownMs: 300 });
+  const { app, journal } = await open(t, { hang: ["mail.stop"] }, { shutdownMs: 2000 });
   await app.stop();
   assert.equal(journal().at(-1), "mail.stop 2");
   assert.equal(await app.stopped, "stopped");

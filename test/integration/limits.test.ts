@@ -188,6 +188,27 @@ test("what limits do is told by telemetry, with the code that is counted", async
   );
 });
 
+test("a limit of the whole connection tells of itself with the same fields", async () => {
+  const told: TelemetryEvent<"joist.socket.limit">[] = [];
+  const detach = attachTelemetry("joist.socket.limit:stop", (event) => told.push(event));
+  await withApp(
+    async ({ app }) => {
+      const client = await onlyWebSocket(app.port, "/slowed");
+      await client.join("room:a");
+      await burst(client, "room:a", "echo", 50);
+      client.drop();
+    },
+    {},
+    limitsApp,
+  ).finally(detach);
+  assert.deepEqual(told[0]?.metadata, {
+    code: "paused.rate.connection",
+    transport: "websocket",
+    id: null,
+    topic: null,
+  });
+});
+
 test("usual clients never meet the default limits: 16 messages in flight, 100 topics joined at once", async () => {
   await withApp(
     async ({ app }) => {

@@ -82,7 +82,7 @@ test("the end of their thread is theirs alone: one phx_error each, and a fresh s
 });
 
 test("a join of a definition whose own thread dies too often is answered with join crashed, later it is let in", async (t) => {
-  const limits = { maxThreadRestarts: 0, dedicatedRetryMs: 500 };
+  const limits = { maxThreadRestarts: 0, dedicatedRetryMs: 2000 };
   await withApart(async (app) => {
     const client = await RawClient.connect(app.port);
     t.after(() => client.drop());
@@ -116,7 +116,8 @@ test("a client that is fatal at each of its joins costs others three threads, th
       await until(() => app.quarantined.length > 0);
       assert.deepEqual(app.quarantined, ["TrapChannel"]);
       assert.equal(threadsDown(reports), 3);
-      // Those that the third death has cost their thread come back.
+      // Those that the third death has cost their thread are told so, and come back.
+      await Promise.all(others.map(({ client }) => client.settle()));
       await until(() => others.every(({ channel }) => channel.state === "joined"));
       const before = await Promise.all(others.map(whereIs));
       const errors = others.map((channel) => channel.frames("phx_error").length);
@@ -143,5 +144,31 @@ test("a client that is fatal at each of its joins costs others three threads, th
       assert.equal(await Promise.race([app.stopped, "it runs"]), "it runs");
     },
     { maxBlockMs: 1000, maxThreadRestarts: 4, threadRestartWindowMs: 60_000, dedicatedRetryMs: 100 },
+  );
+});
+
+test("loops after an await and in timers are found out too: the third death of one puts its definition into quarantine", async (t) => {
+  await withApart(
+    async (app, reports) => {
+      // Far more of them run, right before the loop: on their word alone it would be their definition.
+      const rooms = await Promise.all(Array.from({ length: 8 }, () => joinedClient(t, app, "room:1", "room:2")));
+      const isJoined = (): boolean => rooms.flat().every(({ channel }) => channel.state === "joined");
+      const villain = await RawClient.connect(app.port);
+      t.after(() => villain.drop());
+      let ref = 1;
+      for (const deed of ["loopLater", "loopInATimer", "loopLater"]) {
+        await until(isJoined);
+        await villain.join("sleeper:1", {}, String(ref));
+        villain.send(String(ref++), null, "sleeper:1", deed, {});
+        const before = threadsDown(reports);
+        while (threadsDown(reports) === before) for (const [room] of rooms) await room?.ask("where", {}, 100);
+        await villain.next((frame) => frame[3] === "phx_error");
+      }
+      await until(() => app.quarantined.length > 0);
+      assert.deepEqual(app.quarantined, ["SleeperChannel"]);
+      // None of them counts against the runtime, either.
+      assert.equal(await Promise.race([app.stopped, "it runs"]), "it runs");
+    },
+    { maxThreadRestarts: 2, threadRestartWindowMs: 60_000, blackBoxMs: 5000 },
   );
 });

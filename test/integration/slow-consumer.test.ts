@@ -1,7 +1,7 @@
 /** One of several clients stops reading: what it gets is its mount's policy, and what the others get is everything. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { App, OutboundPolicy } from "joist";
+import { type App, attachTelemetry, type OutboundPolicy, type TelemetryEvent } from "joist";
 import { withApp } from "../support/app.js";
 import { type Frame, RawClient } from "../support/raw-client.js";
 
@@ -142,6 +142,9 @@ const publishers: Readonly<Record<string, Publisher>> = {
 };
 for (const [name, publish] of Object.entries(publishers)) {
   test(`a client that stops reading gets the newest about each thing, and nobody closes it: ${name}`, async () => {
+    const told: TelemetryEvent<"joist.socket.limit">[] = [];
+    const detach = attachTelemetry(["joist.socket.limit:stop"], (event) => void told.push(event));
+    let dropped = 0;
     await withApp(
       async ({ app }) => {
         const slow = await joined(app, "disconnect");
@@ -162,13 +165,21 @@ for (const [name, publish] of Object.entries(publishers)) {
           got.slice(-THINGS),
           Array.from({ length: THINGS }, (_, n) => sent - THINGS + n),
         );
-        assert.deepEqual(app.counts(), { "dropped.outbound.latest": sent - got.length });
+        dropped = sent - got.length;
+        assert.deepEqual(app.counts(), { "dropped.outbound.latest": dropped });
         slow.drop();
         other.drop();
       },
       {},
       outboundApp,
+    ).finally(detach);
+    const metadata = { code: "dropped.outbound.latest", transport: "websocket", id: null, topic: null };
+    assert.deepEqual(told[0]?.metadata, metadata);
+    assert.equal(
+      told.reduce((sum, { measurements }) => sum + (measurements.count ?? 0), 0),
+      dropped,
     );
+    assert.ok(told.length < dropped, "those of one time that it was held up are told of together");
   });
 }
 

@@ -378,11 +378,12 @@ test("a timeout may be a moment of the clock, past ones included", async () => {
 
 test("a timeout that was due while its callback waited, and is cancelled by it, does not come", async () => {
   const Late = stateMachine({
-    init: (owner: Pid) => nextState("a", owner, stateTimeout(1, "late")),
+    // Goes before anything else could come.
+    init: (owner: Pid) => nextState("a", owner, [stateTimeout(1, "late"), nextEvent({ type: "internal", name: "go" })]),
     states: {
       a: {
         stateTimeout: (_, owner) => send(owner, "a timeout"),
-        cast: {
+        internal: {
           go: async () => {
             // Set later and for as long: when this has come, so has the state timeout.
             sendAfter(self(), "tick", 1);
@@ -399,7 +400,6 @@ test("a timeout that was due while its callback waited, and is cancelled by it, 
   });
   await run(async () => {
     const pid = pidOf(await Late.startLink(self()));
-    Late.cast(pid, "go");
     assert.equal(await Late.call(pid, "sync"), "no timeout");
     assert.equal(await receive(() => true, 0), timeout);
   });

@@ -285,20 +285,23 @@ test("wrong flags and specifications fail the start before any child starts, in 
   });
 });
 
-test("a child that does not stop within its shutdown is killed, one with infinity is waited for", async () => {
+test("a child that does not stop within its shutdown is killed, one with infinity is waited for", async (t) => {
   await supervised(async (workers) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] }); // so that neither of them is late
     const children = [
-      workers.worker("slow", { stopsInMs: 60, shutdown: "infinity" }),
+      workers.worker("slow", { stopsInMs: 50_000, shutdown: "infinity" }),
       workers.worker("stuck", { stopsInMs: 60_000, shutdown: 20 }),
     ];
     const sup = started(await supervisor({ children }).startLink());
     const [slow, stuck] = [monitor(workers.pid("slow")), monitor(workers.pid("stuck"))];
     exit(sup, "shutdown");
-    const ends = [await receive(isDown), await receive(isDown)].map(({ ref, reason }) => [ref, reason]);
-    assert.deepEqual(ends, [
-      [stuck, "killed"],
-      [slow, "shutdown"],
-    ]);
+    await workers.did("slow#1 up", "stuck#1 up", "stuck#1 stops: shutdown");
+    t.mock.timers.tick(20);
+    assert.equal(await downOf(stuck), "killed");
+    await workers.did("slow#1 stops: shutdown");
+    t.mock.timers.tick(50_000);
+    assert.equal(await downOf(slow), "shutdown");
+    t.mock.timers.reset();
     assert.equal(await endOf(sup), "shutdown");
   });
 });

@@ -268,7 +268,7 @@ test("a task that takes too long fails the reader, and all its tasks are ended",
 test("with kill_task a task that takes too long is a result, and the others go on", async () => {
   await run(async () => {
     const work = async (n: number): Promise<unknown> => (n === 2 ? await never() : n);
-    const options = { timeoutMs: 200, onTimeout: "kill_task", maxConcurrency: 1 } as const;
+    const options = { timeoutMs: 600, onTimeout: "kill_task", maxConcurrency: 1 } as const;
     assert.deepEqual(await all(task.asyncStream([1, 2, 3], work, options)), [
       ["ok", 1],
       ["exit", "timeout"],

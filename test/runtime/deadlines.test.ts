@@ -40,6 +40,28 @@ test("deadlines are reached in their order, whatever order they were set in, and
   assert.deepEqual(reached, [5, 15, 30]);
 });
 
+test("after a turn that took long all that were due meanwhile are reached in their order, but for what one of them ends", async () => {
+  let nowMs = 0;
+  const deadlines = begin({ now: () => nowMs });
+  const reached: number[] = [];
+  await new Promise<void>((done) => {
+    const over = new Telling(() => assert.fail("it was over"));
+    for (const ms of [30, 5, 15]) {
+      const note = (): void => {
+        reached.push(ms);
+        if (ms === 5) deadlines.delete(over);
+        if (ms === 30) done();
+      };
+      deadlines.add(new Telling(note), ms);
+    }
+    deadlines.add(over, 10);
+    deadlines.settle();
+    nowMs = 100;
+  });
+  assert.deepEqual(reached, [5, 15, 30]);
+  deadlines.stop();
+});
+
 test("what is over is not reached, and the next one still is", async () => {
   const deadlines = begin();
   await new Promise<void>((done) => {

@@ -22,7 +22,7 @@ function places(most: number, quarantines: boolean, asked: readonly Kept[]): str
   });
 }
 
-const [D, Q] = ["dedicated", "quarantine"] as const;
+const [D, P, Q] = ["dedicated", "process", "quarantine"] as const;
 
 for (const [name, most, quarantines, asked, expected] of [
   ["each has a slot, from the first on", 2, false, [D, D], ["3 new", "4 new"]],
@@ -42,7 +42,15 @@ for (const [name, most, quarantines, asked, expected] of [
     ["3 new", "4 new", "5 new", "4 with d1"],
   ],
   ["a single slot is for whoever comes first, then for all", 1, true, [D, Q], ["3 new", "3 with d0"]],
-  ["there may be none at all", 0, true, [D, Q], ["none", "none"]],
+  [
+    "OS processes are shared among those that ask for one, and with nobody else",
+    3,
+    true,
+    [P, P, P, D, Q, Q],
+    ["3 new", "4 new", "3 with d0", "none", "5 new", "5 with d4"],
+  ],
+  ["where all are taken by others, there is no OS process", 1, false, [D, P], ["3 new", "none"]],
+  ["there may be none at all", 0, true, [D, P, Q], ["none", "none", "none"]],
 ] as const) {
   test(name, () => assert.deepEqual(places(most, quarantines, asked), expected));
 }

@@ -9,11 +9,12 @@ import { FrameReader, frameHead, Kind, readdress, valueFrame } from "../../src/r
 import { Interest } from "../../src/runtime/shared/interest.js";
 import { Keys } from "../../src/runtime/shared/keys.js";
 import {
+  addAll,
   addCleared,
-  addWords,
+  addSlot,
   applyWords,
   int32Bytes,
-  snapshot,
+  slotFreed,
   Table,
   wordsOf,
 } from "../../src/runtime/shared/mirror.js";
@@ -60,13 +61,14 @@ test("a copy that is filled later, and one that is told of each change, say the 
   const shared = allocateShared(3);
   const [early, late] = [allocateShared(3, 0, shared.seed), allocateShared(3, 0, shared.seed)];
   const changes: number[] = [];
-  const tell = (table: Table, index: number, count: number): void =>
-    addWords(changes, table, wordsOf(shared)[table] as Int32Array, index, count);
+  const written = (table: Table, index: number): void =>
+    addSlot(changes, table, wordsOf(shared)[table] as Int32Array, index);
   const mirror = {
     authority: null,
-    claimed: (table: Table, index: number) => tell(table, index, [2, 4, 6, 1][table] as number),
-    freed: (table: Table, index: number) => tell(table, table === Table.names ? (index - 1) * 2 : index, [2, 4, 6, 1][table] as number), // biome-ignore format: one line
-    interested: (word: number) => tell(Table.interest, word, 1),
+    writes: () => {},
+    written,
+    freed: (table: Table, index: number) => written(table, slotFreed(table, index)),
+    interested: (word: number) => written(Table.interest, word),
     cleared: (slot: number) => addCleared(changes, slot),
     loaded: () => {},
   };
@@ -88,7 +90,9 @@ test("a copy that is filled later, and one that is told of each change, say the 
   interest.clearSlot(1);
 
   applyWords(wordsOf(early), int32Bytes(changes));
-  applyWords(wordsOf(late), int32Bytes(snapshot(wordsOf(shared))));
+  const all: number[] = [];
+  addAll(all, wordsOf(shared));
+  applyWords(wordsOf(late), int32Bytes(all));
   for (const copy of [early, late]) {
     assert.deepEqual(wordsOf(copy), wordsOf(shared));
     const copiedCells = new Cells(copy);

@@ -80,8 +80,8 @@ test("a link carries an abnormal exit to a process that does not trap, and becom
       await receive(() => false);
     }, []);
     assert.deepEqual(await receive(isExit), { tag: "EXIT", from: middle, reason: "boom" });
-    const gone = spawn(async () => {}, []);
-    await receive(() => false, 5);
+    const { pid: gone } = spawnMonitor(async () => {}, []);
+    await receive(isDown);
     link(gone);
     assert.deepEqual(await receive(isExit), { tag: "EXIT", from: gone, reason: "noproc" });
   });
@@ -89,8 +89,8 @@ test("a link carries an abnormal exit to a process that does not trap, and becom
 
 test("linking to a process that is gone is an error that can be caught, if exits are not trapped", async () => {
   await inline().run(async () => {
-    const gone = spawn(async () => {}, []);
-    await receive(() => false, 5);
+    const { pid: gone } = spawnMonitor(async () => {}, []);
+    await receive(isDown);
     assert.throws(() => link(gone), { code: "JOIST_NO_PROCESS" });
     spawnMonitor(async () => link(gone), []);
     const { reason } = await receive(isDown);

@@ -190,6 +190,25 @@ const texts: readonly (readonly [what: string, report: Report, text: readonly st
     ],
   ],
   [
+    "a mailbox that has grown long",
+    {
+      ...{
+        tag: "long_mailbox",
+        timeMs,
+        pid,
+        label: "room:lobby",
+        name: null,
+        kind: "channel",
+        definition: "RoomChannel",
+      },
+      ...{ scheduler: 2, length: 10_001, handled: 12 },
+    },
+    [
+      "[joist] 03:04:05.678 process <0.7.1> (room:lobby, channel RoomChannel) is sent more than it handles: 10001 messages wait",
+      "  handled   12 messages, on scheduler 2",
+    ],
+  ],
+  [
     "a trace",
     { tag: "trace", timeMs, pid, label: "genServer", name: "counter", event: null, text: "got cast reset 0" },
     ["[joist] 03:04:05.678 *DBG* counter <0.7.1> got cast reset 0"],

@@ -151,3 +151,14 @@ test("a thread with an older number that is not connected at the start is gone; 
   assert.notEqual(router.outbox(1), null);
   assert.notEqual(router.outbox(4), null);
 });
+
+test("a batch without a time, of a thread whose clock is gone, waits no longer than others", () => {
+  const { links, taken } = router();
+  links[0].arrives(Number.NaN, "no time");
+  links[1].arrives(20, "second");
+  links[2].arrives(10, "first");
+  links[0].arrives(Number.NaN, "no time either");
+  links[1].deliver();
+  assert.deepEqual(new Set(taken), new Set(["no time", "no time either", "first", "second"]));
+  assert.ok(taken.indexOf("first") < taken.indexOf("second"));
+});

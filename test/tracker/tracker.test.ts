@@ -56,13 +56,15 @@ test("a question that is asked again, because its answer was lost, is answered a
   });
 });
 
-test("what happened in a period is published as one delta for other machines, without what came and went", async () => {
+test("what happened in a period is published as one delta for other machines, without what came and went", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] }); // so that the period is over when the test says so
   const Plain = presence<{ n: number }>({ broadcastPeriodMs: 500 });
   await withPresence(Plain, async () => {
     subscribe(gossipTopic(SHARD));
     await Plain.track({ topic: TOPIC }, "u", { n: 1 });
     await Plain.track({ topic: TOPIC }, "gone", { n: 2 });
     await Plain.untrack({ topic: TOPIC }, "gone");
+    t.mock.timers.tick(500);
     const { data } = await receive(isDelta);
     assert.deepEqual(
       data.entries.map(({ key }) => key),
@@ -72,6 +74,7 @@ test("what happened in a period is published as one delta for other machines, wi
     other.replicaUp(data.replica);
     assert.equal(other.merge(data).joins.length, 1);
     await Plain.untrack({ topic: TOPIC }, "u");
+    t.mock.timers.tick(500);
     assert.equal(other.merge((await receive(isDelta)).data).leaves.length, 1);
   });
 });

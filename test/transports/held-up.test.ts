@@ -23,6 +23,8 @@ interface Connected {
   readonly socket: Socket;
   /** What the client got so far: the first word of each message. */
   readonly got: string[];
+  /** What its connection was told that limits did. */
+  readonly told: (readonly [code: string, count: number])[];
   /** Settles with the close code. */
   readonly closed: Promise<number>;
 }
@@ -35,11 +37,12 @@ async function withClient(
   const counts = new Counts();
   const mount = new WebSocketMount(options, setImmediate, counts, budget);
   const server = createServer();
+  const told: (readonly [string, number])[] = [];
   let transport: Transport | null = null;
   server.on("upgrade", (request, raw, head) => {
     mount.upgrade(request, raw, head, null, (opened) => {
       transport = opened;
-      return { receive: () => {}, channels: [], closed: () => {} };
+      return { receive: () => {}, channels: [], limited: (code, count) => told.push([code, count]), closed: () => {} };
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -51,7 +54,7 @@ async function withClient(
     client.on("message", (data) => got.push(String(data).split(" ", 1)[0] as string)); // a split has a first part
     const closed = once(client, "close").then(([code]) => code as number);
     assert.ok(transport !== null);
-    await use({ transport, counts, client, socket, got, closed });
+    await use({ transport, counts, client, socket, got, told, closed });
   } finally {
     client.terminate();
     mount.stop();
@@ -151,7 +154,7 @@ test("drop_oldest: the client gets what came last, and all that must arrive in i
 for (const policy of ["disconnect", "drop_newest", "drop_oldest"] as const) {
   test(`of what has a slot the client gets the newest, with all else in its place, and nothing is full: ${policy}`, async () => {
     await withClient({ maxBufferedBytes: 4 * MIB, outbound: { policy } }, async (connected) => {
-      const { transport, got, counts } = connected;
+      const { transport, got, counts, told } = connected;
       const before = await holdUp(connected);
       for (const [n, name] of names("p", 100).entries()) {
         transport.sendDroppable(large(name), `push ${n % 3}`);
@@ -161,6 +164,8 @@ for (const policy of ["disconnect", "drop_newest", "drop_oldest"] as const) {
       await readAll(connected);
       assert.deepEqual(got, [...before, "reply", "p97", "p98", "bp98", "p99", "bp99", "end"]);
       assert.deepEqual(counts.snapshot(), { "dropped.outbound.latest": 195 });
+      while (transport.isHeldUp) await turn();
+      assert.deepEqual(told, [["dropped.outbound.latest", 195]]);
     });
   });
 }
@@ -177,13 +182,18 @@ test("a client that keeps up gets every message of a slot", async () => {
 test("replies that find no room close the connection with 1013, whatever the policy", async () => {
   const options = { maxBufferedBytes: MIB, outbound: { policy: "drop_oldest" } } as const;
   await withClient(options, async (connected) => {
-    const { transport, closed, socket, counts } = connected;
+    const { transport, closed, socket, counts, told } = connected;
     await holdUp(connected);
+    transport.sendDroppable(large("b"), null);
     for (const name of names("r", 50)) transport.send(large(name));
     await turn();
     socket.resume();
     assert.equal(await closed, 1013);
     assert.equal(counts.snapshot()["closed.outbound"], 1);
+    assert.deepEqual(told, [
+      ["dropped.outbound.oldest", 1],
+      ["closed.outbound", 1],
+    ]);
   });
 });
 

@@ -26,12 +26,14 @@ class Bench {
   readonly mount: LongPollMount;
   readonly connections: Connected[] = [];
   outcome: ConnectOutcome | Promise<ConnectOutcome> | null = null;
+  /** What limits did, by their codes. */
+  readonly hits: string[] = [];
   readonly #server: Server;
   /** Settles the promises of those who wait for the next request to arrive. */
   #arrived: (() => void)[] = [];
 
   private constructor(options: LongPollOptions) {
-    this.mount = new LongPollMount(options, setImmediate);
+    this.mount = new LongPollMount(options, setImmediate, (code) => this.hits.push(code));
     this.#server = createServer((request, response) => {
       const token = new URL(request.url ?? "", "http://x").searchParams.get("token");
       this.mount.handle({
@@ -74,6 +76,7 @@ class Bench {
         this.connections.push({ transport, received, closed: new Promise((resolve) => { closed = resolve; }) }); // biome-ignore format: one
         return {
           channels: [],
+          limited: () => {},
           receive: (message) => {
             received.push(message);
             if (message === "[malformed]") transport.close(1011, "");
@@ -316,10 +319,20 @@ test("stop turns away who is connecting, and who comes after", () =>
     assert.equal((await bench.ask("GET")).http, 503);
   }));
 
-for (const [what, options, send] of [
-  ["messages", { maxBufferedMessages: 3 }, (transport: Transport, i: number) => transport.send(`[${i}]`)],
-  ["bytes", { maxBufferedBytes: 30 }, (transport: Transport) => transport.send("[12345678]")],
-  ["bytes of all", { maxTotalBytes: 30 }, (transport: Transport) => transport.send("[12345678]")],
+for (const [what, options, code, send] of [
+  [
+    "messages",
+    { maxBufferedMessages: 3 },
+    "closed.outbound",
+    (transport: Transport, i: number) => transport.send(`[${i}]`),
+  ],
+  ["bytes", { maxBufferedBytes: 30 }, "closed.outbound", (transport: Transport) => transport.send("[12345678]")],
+  [
+    "bytes of all",
+    { maxTotalBytes: 30 },
+    "closed.outbound.total",
+    (transport: Transport) => transport.send("[12345678]"),
+  ],
 ] as const) {
   test(`more ${what} than may wait end the session, not the thread's memory`, () =>
     Bench.with(options, async (bench) => {
@@ -328,6 +341,7 @@ for (const [what, options, send] of [
       assert.equal(bench.mount.sessions.size, 1);
       send(transport, 3);
       assert.deepEqual(await closed, ["shutdown", "closed"]);
+      assert.deepEqual(bench.hits, [code]);
       assert.equal((await bench.ask("GET", token)).status, 410);
     }));
 }

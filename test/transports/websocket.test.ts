@@ -25,7 +25,7 @@ async function withMount(options: WebSocketOptions, use: (port: number) => Promi
   const mount = new WebSocketMount(options, setImmediate);
   const server = createServer();
   server.on("upgrade", (request, socket, head) => {
-    const driver = { receive: () => {}, channels: [], closed: () => {} };
+    const driver = { receive: () => {}, channels: [], limited: () => {}, closed: () => {} };
     mount.upgrade(request, socket, head, null, () => driver);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

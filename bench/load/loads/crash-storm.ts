@@ -1,9 +1,10 @@
 /** Channels that throw by the clock, and are joined again as soon as the server has told of it: on connections of their own. */
+import { everySecond } from "../../../src/cli/load/pace.js";
 import { joinAll } from "../clients.js";
 import type { Connection } from "../connection.js";
 import { JOIN_REF } from "../dialects.js";
 import type { EchoScenario } from "../scenarios.js";
-import { everySecond, type Load } from "./load.js";
+import type { Load } from "./load.js";
 
 /** Connections that crash in turns, one channel each: a thousand a second are kept up if a crash and its join take 250 ms. */
 const CONNECTIONS = 250;

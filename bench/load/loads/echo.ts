@@ -1,11 +1,14 @@
 /** Requests and their answers. Closed loop, each answer brings the next request; or open, by the clock. */
+
+import { everySecond } from "../../../src/cli/load/pace.js";
+import { payloadOf } from "../../../src/cli/load/payload.js";
 import { answeredKeepAlive, joinAll } from "../clients.js";
 import type { Connection } from "../connection.js";
 import type { Measured } from "../measurement.js";
-import { type EchoScenario, payloadOf, payloadOfWords } from "../scenarios.js";
+import { type EchoScenario, payloadOfWords } from "../scenarios.js";
 import { CrashStorm } from "./crash-storm.js";
 import { settledBytes } from "./idle.js";
-import { everySecond, FIRST_REF, type Load } from "./load.js";
+import { FIRST_REF, type Load } from "./load.js";
 
 /** Send times kept a connection, at least: more than are ever in flight in a closed loop. */
 const SENT_TIMES = 64;

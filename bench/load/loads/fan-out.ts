@@ -1,11 +1,15 @@
 /** Broadcasts. One at a time on each topic, or by the clock: then latency counts from the time one was meant to be sent. */
+
+import { everySecond } from "../../../src/cli/load/pace.js";
+import { payloadOf } from "../../../src/cli/load/payload.js";
+import { digits } from "../../../src/cli/load/wire.js";
 import { answeredKeepAlive, joinAll } from "../clients.js";
 import type { ConnectionHandler } from "../connection.js";
-import { BROADCAST, digits } from "../dialects.js";
+import { BROADCAST } from "../dialects.js";
 import type { Measured } from "../measurement.js";
-import { type FanOutScenario, payloadOf } from "../scenarios.js";
+import type { FanOutScenario } from "../scenarios.js";
 import { settledBytes } from "./idle.js";
-import { everySecond, FIRST_REF, type Load } from "./load.js";
+import { FIRST_REF, type Load } from "./load.js";
 
 /** Broadcasts whose deliveries may still be on their way. */
 const SENT_BROADCASTS = 65_536;

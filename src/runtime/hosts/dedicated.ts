@@ -11,8 +11,8 @@
  */
 import { countRestart, type RestartTimes } from "./restart-limit.js";
 
-/** `dedicated`: it says so itself; `quarantine`: threads died of it. */
-export type Kept = "dedicated" | "quarantine";
+/** `dedicated`, `process`: it says so itself; then it is an OS process. `quarantine`: threads died of it. */
+export type Kept = "dedicated" | "process" | "quarantine";
 
 export interface DedicatedSlot {
   readonly slot: number;
@@ -47,7 +47,7 @@ export interface Assigned {
 
 /**
  * A free slot for `definition`; if there is none, one that it shares, the one with the fewest definitions, and rather one of its
- * own kind. `undefined` if there are no such slots at all.
+ * own kind. OS processes are for those that ask for one, and these for nothing else. `undefined` if there is no such slot at all.
  */
 export function assign(
   slots: DedicatedSlots,
@@ -55,7 +55,7 @@ export function assign(
   kept: Kept,
 ): readonly [DedicatedSlots, Assigned | undefined] {
   const { first, most, reserve, used } = slots;
-  if (used.length < most - (kept === "dedicated" ? reserve : 0)) {
+  if (used.length < most - (kept === "quarantine" ? 0 : reserve)) {
     const slot = first + used.length; // a slot in use stays in use
     const added: DedicatedSlot = { slot, kept, definitions: [definition], deaths: [], isRefused: false };
     return [
@@ -64,7 +64,8 @@ export function assign(
     ];
   }
   const own = used.filter((other) => other.kept === kept);
-  const shared = (own.length > 0 ? own : used).toSorted((a, b) => a.definitions.length - b.definitions.length)[0];
+  const others = kept === "process" ? [] : used.filter((other) => other.kept !== "process");
+  const shared = (own.length > 0 ? own : others).toSorted((a, b) => a.definitions.length - b.definitions.length)[0];
   if (shared === undefined) return [slots, undefined];
   const definitions = [...shared.definitions, definition];
   const assigned = { slot: shared.slot, isNew: false, with: shared.definitions };

@@ -1,10 +1,10 @@
 /**
  * One scheduler as the main process sees it, wherever it runs: in a thread (`scheduler-thread.ts`) or in an OS process of its own
- * (`scheduler-process.ts`); and who starts such ones and links them to the others.
+ * (`scheduler-process.ts`). Who starts such ones: `hosting.ts`.
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Pid } from "../../core/pid.js";
-import { type RuntimeOptions, reportingOf } from "../options.js";
+import { budgetsOf, type Isolation, type RuntimeOptions, reportingOf } from "../options.js";
 import type { Report } from "../report.js";
 import type { SharedBuffers } from "../shared/shared.js";
 import type { BlackBoxContents } from "../watchdog/black-box.js";
@@ -15,7 +15,11 @@ import type { Loaded, Order, ThreadData } from "./thread-protocol.js";
 /** How long a scheduler may take to hand over what it printed. */
 export const PRINT_WAIT_MS = 200;
 
+/** Where a scheduler runs: in a thread of the main process, or in an OS process of its own. */
+export type HostKind = Isolation;
+
 export interface SchedulerHost {
+  readonly kind: HostKind;
   /** Never used again. */
   readonly number: number;
   readonly slot: number;
@@ -74,21 +78,15 @@ export interface HostSetup {
   readonly exited: (host: SchedulerHost, reason: string) => void;
 }
 
-/** Starts schedulers of one kind. Which kind a slot has is said by whoever starts it. */
-export interface Hosting {
-  /** Starts one, linked to the main thread's scheduler and to `others`, who are told. */
-  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost;
-}
-
 /** What a scheduler is told at its start, but for what differs between threads and processes. */
 export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "peers" | "vitals"> {
   const { number, slot, options, shared } = setup;
   return {
     thread: number,
     slot,
-    tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed },
+    tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed, io: shared.io },
     isIo: setup.isIo,
-    budgets: { messageBudget: options.messageBudget, turnBudgetMs: options.turnBudgetMs },
+    budgets: budgetsOf(options),
     reporting: reportingOf(options),
     beatMs: beatMsOf(options),
     maxHeapBytes: options.maxHeapBytes,

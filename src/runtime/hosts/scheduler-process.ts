@@ -17,18 +17,10 @@ import type { ListedDefinition } from "../definitions.js";
 import { fromBytes } from "../links/bytes.js";
 import type { Hub } from "../links/hub.js";
 import type { Spoke } from "../links/spoke.js";
-import type { Scheduler } from "../scheduler.js";
 import type { BlackBoxContents } from "../watchdog/black-box.js";
 import { type LastSlice, NO_VITALS, type Vitals } from "../watchdog/vitals.js";
 import type { BridgeNews, BridgeOrder } from "./bridge-protocol.js";
-import {
-  type Hosting,
-  type HostMemory,
-  type HostSetup,
-  PRINT_WAIT_MS,
-  type SchedulerHost,
-  threadDataOf,
-} from "./host.js";
+import { type HostMemory, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
 import { hardLimitMib } from "./start-worker.js";
 import { processFlags } from "./thread-flags.js";
 import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
@@ -37,6 +29,7 @@ import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 const PIPE_END_WAIT_MS = 1000;
 
 export class SchedulerProcess implements SchedulerHost {
+  readonly kind = "process";
   readonly number: number;
   readonly slot: number;
   readonly isIo = false;
@@ -220,26 +213,4 @@ function within<T>(timeoutMs: number, begin: (resolve: (value: T) => void) => vo
       resolve(value);
     });
   });
-}
-
-/** Starts schedulers in OS processes of their own, all linked through the hub. */
-export class ProcessHosting implements Hosting {
-  readonly #hub: Hub;
-  readonly #scheduler: Scheduler;
-
-  /** @param scheduler - The main thread's. */
-  constructor(hub: Hub, scheduler: Scheduler) {
-    this.#hub = hub;
-    this.#scheduler = scheduler;
-    hub.serve(scheduler);
-  }
-
-  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
-    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: null, isIo: false }];
-    for (const other of others) {
-      peers.push({ thread: other.number, port: null, isIo: false });
-      other.order({ tag: "peer", thread: setup.number, port: null, isIo: false });
-    }
-    return new SchedulerProcess(setup, this.#hub, peers);
-  }
 }

@@ -2,20 +2,19 @@
  * One scheduler thread as the main thread sees it: starts it, hears what it reports, and ends it. What a thread's death means
  * for the others is `runtime.ts`'s business.
  */
-import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
 import { ErrorCode, RuntimeError } from "../../core/errors.js";
 import type { Pid } from "../../core/pid.js";
 import type { ListedDefinition } from "../definitions.js";
-import { PortLink } from "../links/port-link.js";
-import type { Scheduler } from "../scheduler.js";
 import { type BlackBoxContents, OPEN_BLACK_BOX } from "../watchdog/black-box.js";
 import { interrupt } from "../watchdog/interrupt.js";
 import { allocateVitals, type LastSlice, readLastSlices, readVitals, type Vitals } from "../watchdog/vitals.js";
-import { type Hosting, type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
+import { type HostSetup, PRINT_WAIT_MS, type SchedulerHost, threadDataOf } from "./host.js";
 import { hardLimitMib, startWorker } from "./start-worker.js";
 import type { Loaded, News, Order, Peer } from "./thread-protocol.js";
 
 export class SchedulerThread implements SchedulerHost {
+  readonly kind = "thread";
   readonly number: number;
   readonly slot: number;
   readonly isIo: boolean;
@@ -159,30 +158,6 @@ export class SchedulerThread implements SchedulerHost {
         exited(this, reason);
       });
     });
-  }
-}
-
-/** Starts schedulers in threads: a `MessageChannel` for each pair. */
-export class ThreadHosting implements Hosting {
-  readonly #scheduler: Scheduler;
-
-  /** @param scheduler - The main thread's. */
-  constructor(scheduler: Scheduler) {
-    this.#scheduler = scheduler;
-  }
-
-  start(setup: HostSetup, others: Iterable<SchedulerHost>): SchedulerHost {
-    const mine = new MessageChannel();
-    const { number, isIo } = setup;
-    const peers: Peer[] = [{ thread: this.#scheduler.thread, port: mine.port2, isIo: false }];
-    this.#scheduler.connect(number, new PortLink(mine.port1));
-    if (isIo) this.#scheduler.router.putFirst(number);
-    for (const other of others) {
-      const channel = new MessageChannel();
-      peers.push({ thread: other.number, port: channel.port2, isIo: other.isIo });
-      other.order({ tag: "peer", thread: number, port: channel.port1, isIo }, [channel.port1]);
-    }
-    return new SchedulerThread(setup, peers);
   }
 }
 

@@ -4,14 +4,17 @@
  *
  * ```
  *   a thread dies, of a definition for certain ─► counts against that; at quarantineAfter it goes to a thread of its own
+ *                  as its black box tells later ► as if it had been known before
  *                  of nobody, or not known ─────► counts against the runtime: maxThreadRestarts
  *   a thread kept for definitions dies ─────────► counts against that one; too often: refused for dedicatedRetryMs
  * ```
  */
 
+import { ErrorCode, RuntimeError } from "../../core/errors.js";
 import type { ListedDefinition } from "../definitions.js";
+import type { Isolation } from "../isolation.js";
 import type { ReportBody } from "../report.js";
-import type { Placements } from "../shared/placements.js";
+import { MAX_PLACED, type Placements } from "../shared/placements.js";
 import {
   type Assigned,
   assign,
@@ -76,20 +79,33 @@ export class ThreadKeeper {
     return slot >= this.#setup.firstSlot;
   }
 
-  /** Places the definitions that ask for it. Returns the slots that want a thread. */
+  /** Whether a slot is kept for definitions that run in an OS process of their own. */
+  isProcess(slot: number): boolean {
+    return slotAt(this.#slots, slot)?.kept === "process";
+  }
+
+  /**
+   * Places the definitions that ask for it. Returns the slots that want a thread.
+   *
+   * @throws RuntimeError `badOption` if there is no slot for one that must have an OS process: on the schedulers it would end all.
+   */
   place(definitions: readonly ListedDefinition[]): number[] {
     this.#definitions = new Map(definitions.map((definition) => [definition.key, definition]));
     const opened: number[] = [];
-    for (const { key, isolation } of definitions) {
-      if (isolation === "shared") continue;
-      const assigned = this.#assign(key, "dedicated");
+    const asking = (what: Isolation): ListedDefinition[] => definitions.filter(({ isolation }) => isolation === what);
+    for (const { key, isolation } of [...asking("process"), ...asking("dedicated")]) {
+      const assigned = this.#assign(key, isolation === "process" ? "process" : "dedicated");
       if (assigned === undefined) {
+        if (isolation === "process") throw noProcess(key);
         this.#notice(`${key} asks for a thread of its own, and there is none for it: it runs on the schedulers`);
         continue;
       }
       this.#setup.placements.place(this.#keysOf(key), assigned.slot);
       if (assigned.isNew) opened.push(assigned.slot);
-      else this.#notice(`${key} has no thread of its own: it shares one with ${assigned.with.join(", ")}`);
+      else {
+        const what = isolation === "process" ? "OS process" : "thread";
+        this.#notice(`${key} has no ${what} of its own: it shares one with ${assigned.with.join(", ")}`);
+      }
     }
     for (const slot of opened) this.#setup.reserve(slot);
     return opened;
@@ -136,6 +152,18 @@ export class ThreadKeeper {
     this.#notice(`${kept.definitions.join(", ")} can't be started ${why}`);
     if (!areNumbersOut) this.#later(dedicatedRetryMs, () => this.#reopen(slot));
     return { tag: "refuse", opened };
+  }
+
+  /**
+   * It has come out only now what a thread died of that nobody was to blame for: the death counts against that definition, and
+   * no more against the runtime. Returns the slots that are new, as {@link ThreadKeeper.died} does.
+   */
+  blameLater(slot: number, definition: string, nowMs: number): readonly number[] {
+    const { placements, slots, limits } = this.#setup;
+    if (limits.quarantineAfter === 0 || slots === 0 || !this.#definitions.has(definition)) return [];
+    if (placements.slotOf(definition) !== 0) return []; // what can be done about it was done
+    if (slotAt(this.#slots, slot) === undefined) this.#restarts = this.#restarts.slice(0, -1);
+    return this.#blame(definition, nowMs);
   }
 
   stop(): void {
@@ -197,4 +225,11 @@ export class ThreadKeeper {
   #notice(message: string): void {
     this.#setup.report({ tag: "notice", message });
   }
+}
+
+function noProcess(key: string): RuntimeError {
+  return new RuntimeError(
+    ErrorCode.badOption,
+    `${key} has isolation "process", and there is no OS process for it: maxDedicatedThreads must be 1 or more, and definitions with an isolation may have ${MAX_PLACED} names`,
+  );
 }

@@ -15,7 +15,7 @@ export interface ThreadData {
   readonly slot: number;
   /** `null` in an OS process of its own: it makes tables that are copies; see `mirror.ts`. */
   readonly shared: SharedBuffers | null;
-  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed">;
+  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed" | "io">;
   readonly budgets: Budgets;
   readonly reporting: Reporting;
   /** Where it shows its vital signs, and how often; `maxHeapBytes` as in the options. */
@@ -34,8 +34,10 @@ export interface ThreadData {
 export interface Peer {
   readonly thread: number;
   readonly port: MessagePort | null;
-  /** Whether it is an I/O thread beside the main one. */
-  readonly isIo: boolean;
+  /** It is an I/O thread beside the main one. */
+  readonly isIo?: boolean;
+  /** It is in an OS process of its own: the port is one to the main thread, which passes on what is for it. */
+  readonly isRelayed?: true;
 }
 
 /** What a thread has loaded. */

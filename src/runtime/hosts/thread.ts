@@ -9,6 +9,7 @@ import { type Outside, PortsOutside } from "../links/outside.js";
 import { Uplink } from "../links/uplink.js";
 import { openServices } from "../port.js";
 import { type LoadedProgram, loadProgram } from "../program.js";
+import { Marks } from "../shared/marks.js";
 import { hearStrays } from "../strays.js";
 import { offerBlackBox, openBlackBox } from "../watchdog/black-box.js";
 import { pulse } from "../watchdog/pulse.js";
@@ -19,9 +20,9 @@ export async function runThread(): Promise<void> {
   const control = parentPort;
   if (control === null) throw new Error("this file is the entry point of a scheduler thread; start() runs it");
   const data = workerData as ThreadData; // what runtime.ts gave it
-  const { slots, dedicated, seed } = data.tables;
-  const shared = data.shared ?? allocateShared(slots, dedicated, seed);
-  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control);
+  const { slots, dedicated, seed, io } = data.tables;
+  const shared = data.shared ?? allocateShared(slots, dedicated, seed, io);
+  const outside: Outside = data.shared === null ? new Uplink(shared) : new PortsOutside(control, data.thread);
 
   hearStrays((error) => {
     // Nobody's error: nothing on this thread can be trusted. The main thread takes its end as the death of all on it.
@@ -39,10 +40,12 @@ export async function runThread(): Promise<void> {
   }
 
   await outside.complete;
+  // An I/O thread does not know the application's definitions.
+  const hasCopies = data.isIo || loaded.listed.some(({ isolation }) => isolation === "process");
   const scheduler = bootScheduler({
     ...data,
     shared,
-    mirror: outside.mirror,
+    mirror: outside.mirror ?? (hasCopies ? new Marks(shared, data.slot) : null),
     definitions: loaded.definitions,
     runsUserCode: !data.isIo,
     report: (report) => outside.tell({ tag: "report", report }), // plain data: it can be copied

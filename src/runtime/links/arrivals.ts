@@ -79,9 +79,13 @@ export class Arrivals {
       }
     }
     let oldest: Source | undefined;
+    let oldestNs = 0;
     for (const source of this.#sources.values()) {
-      const at = source.waiting[0]?.postedNs ?? Number.POSITIVE_INFINITY;
-      if (at < (oldest?.waiting[0]?.postedNs ?? Number.POSITIVE_INFINITY)) oldest = source;
+      const first = source.waiting[0];
+      // No time at all, of a thread whose clock code has taken away, is as old as any: it must not wait for ever.
+      if (first === undefined || (oldest !== undefined && first.postedNs >= oldestNs)) continue;
+      oldest = source;
+      oldestNs = first.postedNs;
     }
     return oldest;
   }

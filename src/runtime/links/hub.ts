@@ -11,38 +11,42 @@
  * construction (`docs/decisions/0009-causes-before-effects.md`): what a process was sent is in its pipe before anything that follows from
  * it can be.
  */
+import type { MessagePort } from "node:worker_threads";
 import { RuntimeError } from "../../core/errors.js";
 import type { Pid } from "../../core/pid.js";
 import type { Scheduler } from "../scheduler.js";
-import {
-  addCleared,
-  addWords,
-  int32Bytes,
-  type Mirror,
-  SLOT_WORDS,
-  snapshot,
-  Table,
-  wordsOf,
-} from "../shared/mirror.js";
+import type { Marks } from "../shared/marks.js";
+import { addAll, addCleared, addSlot, addWords, type Mirror, slotFreed, Table, wordsOf } from "../shared/mirror.js";
 import type { SharedBuffers } from "../shared/shared.js";
 import { fromBytes } from "./bytes.js";
 import { type Answer, CHANGE_BYTES, Change, Kind, type Question, readdress, valueFrame } from "./frames.js";
+import { Relays } from "./relays.js";
 import { Spoke, type SpokeSetup } from "./spoke.js";
 import { StreamLink } from "./stream-link.js";
 
-/** Loads change with each process that starts or ends; copies are told that often. */
-const LOAD_INTERVAL_MS = 20;
+/** Copies that nobody writes to are told of what has changed that often. Loads change with each process that starts or ends. */
+const REFRESH_INTERVAL_MS = 20;
 const NOTHING = Buffer.alloc(0);
 
 export class Hub implements Mirror {
   readonly authority = null;
   readonly #tables: readonly Int32Array[];
+  readonly #marks: Marks | null;
   readonly #spokes = new Map<number, Spoke>();
+  readonly #relays: Relays;
+  readonly #cells: Int32Array;
+  /** What copies were told of the cells. */
+  readonly #toldCells: Int32Array;
   #scheduler: Scheduler | null = null;
-  #loads: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
-  constructor(shared: SharedBuffers) {
+  /** @param marks - What the threads of the main process write, if there are any beside the main thread. */
+  constructor(shared: SharedBuffers, marks: Marks | null) {
     this.#tables = wordsOf(shared);
+    this.#marks = marks;
+    this.#cells = this.#wordsOf(Table.cells);
+    this.#toldCells = new Int32Array(this.#cells.length);
+    this.#relays = new Relays((frame, to) => this.#spokes.get(to)?.write(frame));
   }
 
   /** @param scheduler - The main thread's, whose tables decide. */
@@ -51,7 +55,7 @@ export class Hub implements Mirror {
   }
 
   /** Takes a scheduler's process in: its copies are filled, and the main thread is linked to it. */
-  attach(thread: number, setup: Omit<SpokeSetup, "take">): Spoke {
+  attach(thread: number, setup: Omit<SpokeSetup, "take" | "refresh">): Spoke {
     const scheduler = this.#own();
     const link = new StreamLink(
       scheduler.thread,
@@ -60,60 +64,93 @@ export class Hub implements Mirror {
     );
     const spoke: Spoke = new Spoke({
       ...setup,
+      refresh: () => this.#refresh(),
       take: (kind, to, body, frame) => {
         if (kind === Kind.news) return spoke.heard(body);
         // One that was given up and runs on is dead to all others: what it still has for them is not passed on.
         if (this.#spokes.get(thread) !== spoke) return;
         if (kind !== Kind.batch) this.#take(spoke, kind, body);
         else if (to === scheduler.thread) link.arrived(body);
-        else this.#pass(frame, thread, to);
+        else this.#pass(frame, body, thread, to);
       },
     });
-    spoke.frame(Kind.words, 0, int32Bytes(snapshot(this.#tables)));
-    spoke.frame(Kind.welcome, 0, NOTHING);
+    this.#refresh(); // what was marked before is told to the others; what is marked from now on, to this one too
     this.#spokes.set(thread, spoke);
+    addAll(spoke.changes(), this.#tables);
+    spoke.frame(Kind.welcome, 0, NOTHING);
     scheduler.connect(thread, link);
+    this.#refreshLater();
     return spoke;
+  }
+
+  /**
+   * Passes on what a thread and a scheduler's process have for each other.
+   *
+   * @param port - The main thread's end of the way to `thread`, whose link there is a `BytesLink`.
+   */
+  relay(thread: number, process: number, port: MessagePort): void {
+    this.#relays.open(this.#own().router, thread, process, port);
+  }
+
+  /** A scheduler of either kind is gone. What it had still sent is passed on before this returns. */
+  gone(thread: number, slot: number): void {
+    this.#relays.close(this.#own().router, thread);
+    this.#marks?.ended(slot);
   }
 
   // ---- what the main thread's tables tell ----
 
-  claimed(table: Table, index: number): void {
-    const words = this.#wordsOf(table);
-    this.#tell((changes) => addWords(changes, table, words, index, SLOT_WORDS[table] ?? words.length));
+  writes(): void {}
+
+  written(table: Table, index: number): void {
+    for (const spoke of this.#spokes.values()) addSlot(spoke.changes(), table, this.#wordsOf(table), index);
   }
 
   freed(table: Table, index: number): void {
-    this.claimed(table, table === Table.names ? (index - 1) * 2 : index);
+    this.written(table, slotFreed(table, index));
   }
 
   interested(word: number): void {
-    this.claimed(Table.interest, word);
+    this.written(Table.interest, word);
   }
 
   cleared(slot: number): void {
-    this.#tell((changes) => addCleared(changes, slot));
+    for (const spoke of this.#spokes.values()) addCleared(spoke.changes(), slot);
   }
 
   loaded(): void {
-    if (this.#loads !== null || this.#spokes.size === 0) return;
-    this.#loads = setTimeout(() => {
-      this.#loads = null;
-      const cells = this.#wordsOf(Table.cells);
-      this.#tell((changes) => addWords(changes, Table.cells, cells, 0, cells.length));
-    }, LOAD_INTERVAL_MS);
-    this.#loads.unref();
+    this.#refreshLater();
   }
 
-  #tell(add: (changes: number[]) => void): void {
-    for (const spoke of this.#spokes.values()) add(spoke.changes());
+  // ---- what other threads have written ----
+
+  readonly #tell = (table: Table, index: number): void => this.written(table, index);
+
+  #refresh(): void {
+    if (this.#spokes.size > 0) this.#marks?.take(this.#tell);
+  }
+
+  #refreshLater(): void {
+    if (this.#timer !== null || this.#spokes.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#refresh();
+      if (this.#cells.some((word, at) => word !== this.#toldCells[at])) {
+        this.#toldCells.set(this.#cells);
+        for (const spoke of this.#spokes.values()) {
+          addWords(spoke.changes(), Table.cells, this.#toldCells, 0, this.#toldCells.length);
+        }
+      }
+      if (this.#marks !== null) this.#refreshLater(); // nobody says when threads write
+    }, REFRESH_INTERVAL_MS);
+    this.#timer.unref();
   }
 
   // ---- what comes ----
 
-  #pass(frame: Buffer, from: number, to: number): void {
+  #pass(frame: Buffer, body: Buffer, from: number, to: number): void {
     const spoke = this.#spokes.get(to);
-    if (spoke === undefined) return; // it is gone
+    if (spoke === undefined) return this.#relays.toThread(to, from, body);
     readdress(frame, from);
     spoke.write(frame);
   }

@@ -2,11 +2,12 @@
 import type { MessagePort } from "node:worker_threads";
 import type { News, Order, Peer } from "../hosts/thread-protocol.js";
 import type { Mirror } from "../shared/mirror.js";
+import { BytesLink } from "./bytes-link.js";
 import type { Link } from "./link.js";
 import { PortLink } from "./port-link.js";
 
 export interface Outside {
-  /** Keeps the tables in step with the main process's; `null` if they are the same. */
+  /** Keeps the tables in step with the main process's; `null` if they are the same ones. */
   readonly mirror: Mirror | null;
   /** Settles when the tables are complete. */
   readonly complete: Promise<void>;
@@ -21,17 +22,20 @@ export class PortsOutside implements Outside {
   readonly mirror = null;
   readonly complete: Promise<void> = Promise.resolve();
   readonly #control: MessagePort;
+  readonly #thread: number;
 
-  constructor(control: MessagePort) {
+  constructor(control: MessagePort, thread: number) {
     this.#control = control;
+    this.#thread = thread;
   }
 
   tell(news: News): void {
     this.#control.postMessage(news);
   }
 
-  linkTo({ port }: Peer): Link {
-    return new PortLink(port as MessagePort); // threads of the main process have one each
+  linkTo(peer: Peer): Link {
+    const port = peer.port as MessagePort; // threads of the main process have one for each
+    return peer.isRelayed ? new BytesLink(this.#thread, port) : new PortLink(port);
   }
 
   open(obey: (order: Order) => void): void {

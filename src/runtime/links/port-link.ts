@@ -5,6 +5,9 @@ import type { Arrived, Batch, Link } from "./link.js";
 /** What is posted: both ends are ours, so it is all that ever arrives. */
 type Posted = readonly [postedNs: number, Batch];
 
+/** What nobody takes for one. */
+const NO_BATCH: Batch = [null];
+
 export class PortLink implements Link {
   readonly #port: MessagePort;
   #lost: (error: unknown) => void = () => {};
@@ -39,6 +42,8 @@ export class PortLink implements Link {
   }
 }
 
-function arrivedFrom([postedNs, batch]: Posted): Arrived {
-  return { postedNs, batch };
+function arrivedFrom(posted: Posted): Arrived {
+  // The application can find the other end in its `workerData`.
+  if (!Array.isArray(posted) || !Array.isArray(posted[1])) return { postedNs: 0, batch: NO_BATCH };
+  return { postedNs: posted[0], batch: posted[1] };
 }

@@ -29,6 +29,11 @@ export class Router {
     return outbox;
   }
 
+  /** Whether a batch for `thread` is being collected. */
+  hasSomethingFor(thread: number): boolean {
+    return this.#outboxes.get(thread)?.isEmpty === false;
+  }
+
   /** Whether things can be handed over to `thread` instead of copied. */
   handsOver(thread: number): boolean {
     return this.#outboxes.get(thread)?.link?.handsOver ?? true;
@@ -66,6 +71,17 @@ export class Router {
    */
   complete(thread: number): void {
     this.#complete = thread;
+  }
+
+  /** Calls `pass` with what comes over a link for others, in the order of all that comes over any. */
+  relay(link: Link, pass: (batch: Batch) => void): void {
+    this.#arrivals.add(link, pass, () => {}); // bytes can always be read
+  }
+
+  /** Takes in what is still in such a link, and closes it. */
+  endRelay(link: Link): void {
+    this.#arrivals.drain(link);
+    link.close();
   }
 
   /** Takes in what a dead thread had still posted, then forgets it. */

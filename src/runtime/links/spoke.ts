@@ -9,6 +9,8 @@ export interface SpokeSetup {
   readonly read: Readable;
   readonly write: Writable;
   readonly take: OnFrame;
+  /** Adds what the tables have to tell. Called before each frame is written. */
+  readonly refresh: () => void;
   /** Gets what the process tells the main thread of itself: `News`. */
   readonly heard: (body: Buffer) => void;
   /** What comes makes no sense, or nothing can come any more: its end, or code of the application that knew the pipe's number. */
@@ -21,14 +23,16 @@ export class Spoke {
   /** Settles when all that the process had written is taken in. */
   readonly drained: Promise<void>;
   readonly #pipe: Writable;
+  readonly #refresh: () => void;
   /** Of the tables; see `mirror.ts`. */
   #changes: number[] = [];
   #gathers = false;
 
-  constructor({ slot, read, write, take, heard, broken }: SpokeSetup) {
+  constructor({ slot, read, write, take, refresh, heard, broken }: SpokeSetup) {
     this.slot = slot;
     this.heard = heard;
     this.#pipe = write;
+    this.#refresh = refresh;
     const reader = new FrameReader(take);
     read.on("data", (chunk: Buffer) => {
       try {
@@ -51,8 +55,9 @@ export class Spoke {
   }
 
   /** Writes a whole frame. */
-  write(frame: Buffer): void {
+  write(frame: Uint8Array): void {
     this.#gather();
+    this.#refresh();
     this.#writeChanges();
     this.#pipe.write(frame);
   }

@@ -21,9 +21,7 @@ export class StreamLink implements Link {
   }
 
   post(batch: Batch, transfer?: readonly TransferListItem[]): void {
-    if (transfer !== undefined && transfer.length > 0) {
-      throw new Error("nothing can be handed over to another OS process: ports and memory stay in theirs");
-    }
+    refuseTransfer(transfer);
     this.#write(valueFrame(Kind.batch, this.#thread, batch));
   }
 
@@ -51,4 +49,10 @@ export class StreamLink implements Link {
   close(): void {
     this.#closed();
   }
+}
+
+/** @throws Error if something was to be handed over to another OS process. */
+export function refuseTransfer(transfer: readonly TransferListItem[] = []): void {
+  if (transfer.length === 0) return;
+  throw new Error("nothing can be handed over to another OS process: ports and memory stay in theirs");
 }

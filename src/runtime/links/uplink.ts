@@ -93,8 +93,10 @@ export class Uplink implements Outside, Mirror, Authority {
 
   // ---- what the copies tell ----
 
+  writes(): void {}
+
   /** Only the main process's tables take claims. */
-  claimed(): void {}
+  written(): void {}
 
   freed(table: Table, index: number, before: bigint | number): void {
     const word = BigInt(before);

@@ -5,7 +5,7 @@
  * by messages could not promise that: a subscriber's message to a third thread could overtake the news of its subscription.
  */
 import { hash53 } from "../../core/hash.js";
-import type { Mirror } from "./mirror.js";
+import { type Mirror, Table } from "./mirror.js";
 import { MAX_SLOTS, type SharedBuffers } from "./shared.js";
 
 const WORDS = 65_536;
@@ -42,6 +42,7 @@ export class Interest {
 
   /** Whether a slot may have subscribers of the topics of a word. */
   set(word: number, slot: number, wants: boolean): void {
+    this.#mirror?.writes(Table.interest, word);
     if (wants) Atomics.or(this.#bits, word, 1 << slot);
     else Atomics.and(this.#bits, word, ~(1 << slot));
     this.#mirror?.interested(word, wants);

@@ -83,7 +83,11 @@ export class Keys {
       if (found !== undefined) return found;
       if (at === -1) throw full(key);
       const busy = wordOf(BUSY, this.#thread, ((word >>> 19) + 1) & 0x1fff);
-      if (Atomics.compareExchange(this.#table, at, word, busy) !== word) continue; // somebody was faster: look again
+      this.#mirror?.writes(Table.keys, at);
+      if (Atomics.compareExchange(this.#table, at, word, busy) !== word) {
+        this.#mirror?.written(Table.keys, at);
+        continue; // somebody was faster: look again
+      }
       const owner = pidParts(pid);
       Atomics.store(this.#table, at + LOW, hash | 0);
       Atomics.store(this.#table, at + HIGH, highOf(hash));
@@ -97,10 +101,11 @@ export class Keys {
         const [winner] = this.#look(hash, at);
         if (winner !== undefined) {
           Atomics.store(this.#table, at, withState(busy, FREE));
+          this.#mirror?.written(Table.keys, at); // a slot that was in use once is not where a search ends
           return winner;
         }
         if (Atomics.compareExchange(this.#table, at, claiming, owned) !== claiming) continue;
-        this.#mirror?.claimed(Table.keys, at);
+        this.#mirror?.written(Table.keys, at);
         return undefined;
       }
     }
@@ -117,7 +122,11 @@ export class Keys {
 
   /** Frees the slot at `at`, if it is as `word` says. */
   free(at: number, word: number): boolean {
-    if (Atomics.compareExchange(this.#table, at, word, withState(word, FREE)) !== word) return false;
+    this.#mirror?.writes(Table.keys, at);
+    if (Atomics.compareExchange(this.#table, at, word, withState(word, FREE)) !== word) {
+      this.#mirror?.written(Table.keys, at);
+      return false;
+    }
     this.#mirror?.freed(Table.keys, at, word);
     return true;
   }

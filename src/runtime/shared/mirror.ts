@@ -21,8 +21,10 @@ export type Table = (typeof Table)[keyof typeof Table];
 export interface Mirror {
   /** Who decides in place of this table; `null` in the main process, whose tables do. */
   readonly authority: Authority | null;
+  /** The slot at `index`, in words of 32 bits, is about to be written. `written` or `freed` follows, also if it was not. */
+  writes(table: Table, index: number): void;
   /** The slot at `index`, in words of 32 bits, was written. */
-  claimed(table: Table, index: number): void;
+  written(table: Table, index: number): void;
   /** A slot was freed that held `before`. `index` is the word that was compared: of 64 bits in `names`, else of 32. */
   freed(table: Table, index: number, before: bigint | number): void;
   interested(word: number, wants: boolean): void;
@@ -40,7 +42,13 @@ export interface Authority {
 /** Words of a slot, by table: what changes together. Placements change seldom, and all together. */
 export const SLOT_WORDS: readonly number[] = [2, 4, 6, 1];
 
-export function wordsOf(shared: SharedBuffers): readonly Int32Array[] {
+/** The slot that {@link Mirror.freed} names, in words of 32 bits. */
+export function slotFreed(table: Table, index: number): number {
+  return table === Table.names ? (index - 1) * 2 : index;
+}
+
+/** The tables, by their numbers. */
+export function wordsOf(shared: Omit<SharedBuffers, "marks">): readonly Int32Array[] {
   return [shared.cells, shared.names, shared.keys, shared.interest, shared.placements].map(
     (buffer) => new Int32Array(buffer),
   );
@@ -52,14 +60,28 @@ export function addWords(to: number[], table: Table, words: Int32Array, index: n
   for (let at = index; at < index + count; at++) to.push(Atomics.load(words, at));
 }
 
+/** Adds the slot at `index` as it was at one instant: threads may be writing it. A table without slots is added as a whole. */
+export function addSlot(to: number[], table: Table, words: Int32Array, index: number): void {
+  const start = to.length;
+  for (let isTorn = true; isTorn; ) {
+    to.length = start;
+    addWords(to, table, words, index, SLOT_WORDS[table] ?? words.length);
+    isTorn = false;
+    for (let at = start + 3; at < to.length; at++) {
+      if (to[at] !== Atomics.load(words, index + at - start - 3)) isTorn = true;
+    }
+  }
+}
+
 /** Adds that a slot has no interest any more. */
 export function addCleared(to: number[], slot: number): void {
   to.push(Table.interest, -1 - slot, 0);
 }
 
-/** All words that are not 0, as changes of tables that are still empty. */
-export function snapshot(tables: readonly Int32Array[]): number[] {
-  const changes: number[] = [];
+/**
+ * Adds all words that are not 0, as changes of tables that are still empty. What threads write meanwhile may be torn: it is marked.
+ */
+export function addAll(changes: number[], tables: readonly Int32Array[]): void {
   for (const [table, words] of tables.entries()) {
     for (let at = 0; at < words.length; at++) {
       if (words[at] === 0) continue;
@@ -69,7 +91,6 @@ export function snapshot(tables: readonly Int32Array[]): number[] {
       at = end;
     }
   }
-  return changes;
 }
 
 /** Writes changes into a copy. Nobody else reads it meanwhile: a copy has one thread. */

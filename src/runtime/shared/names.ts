@@ -12,7 +12,7 @@ import { hash53 } from "../../core/hash.js";
 import { makePid, type Pid, pidParts } from "../../core/pid.js";
 import { Registrations } from "../registrations.js";
 import type { Keys } from "./keys.js";
-import { type Mirror, Table } from "./mirror.js";
+import { type Mirror, slotFreed, Table } from "./mirror.js";
 import type { Cells, SharedBuffers } from "./shared.js";
 
 /** Distinct names a runtime can ever use. */
@@ -51,13 +51,14 @@ export class Names {
     if (this.#mirror?.authority) return this.#mirror.authority.claimName(name, pid);
     const word = this.#slotOf(name, true) * 2 + 1;
     const mine = pack(pid);
+    this.#mirror?.writes(Table.names, (word - 1) * 2);
     for (;;) {
       const owner = Atomics.load(this.#table, word);
       // A name whose owner's thread is gone is free: nobody was left there to release it.
-      if (owner !== FREE && this.#cells.isAlive(threadIn(owner))) return false;
-      if (Atomics.compareExchange(this.#table, word, owner, mine) !== owner) continue;
-      this.#mirror?.claimed(Table.names, (word - 1) * 2);
-      return true;
+      const isFree = owner === FREE || !this.#cells.isAlive(threadIn(owner));
+      if (isFree && Atomics.compareExchange(this.#table, word, owner, mine) !== owner) continue;
+      this.#mirror?.written(Table.names, (word - 1) * 2);
+      return isFree;
     }
   }
 
@@ -70,7 +71,12 @@ export class Names {
 
   /** Frees the name whose owner is in `word`, if that is `owner`. */
   free(word: number, owner: bigint): boolean {
-    if (Atomics.compareExchange(this.#table, word, owner, FREE) !== owner) return false;
+    const slot = slotFreed(Table.names, word);
+    this.#mirror?.writes(Table.names, slot);
+    if (Atomics.compareExchange(this.#table, word, owner, FREE) !== owner) {
+      this.#mirror?.written(Table.names, slot);
+      return false;
+    }
     this.#mirror?.freed(Table.names, word, owner);
     return true;
   }
@@ -111,6 +117,7 @@ export class Names {
       let found = Atomics.load(this.#table, slot * 2);
       if (found === FREE) {
         if (!add) return -1;
+        this.#mirror?.writes(Table.names, slot * 4);
         found = Atomics.compareExchange(this.#table, slot * 2, FREE, key);
         if (found === FREE) found = key; // ours now; else another thread was first, perhaps with the same name
       }

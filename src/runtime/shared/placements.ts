@@ -74,7 +74,7 @@ export class Placements {
     }
     Atomics.store(this.#table, COUNT, count + keys.length);
     Atomics.add(this.#table, VERSION, 1);
-    this.#mirror?.claimed(Table.placements, 0);
+    this.#mirror?.written(Table.placements, 0);
   }
 
   #find(key: string): number {

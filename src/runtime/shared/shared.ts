@@ -10,6 +10,7 @@
  *   names     registered names: name → pid (names.ts)
  *   keys      unique keys of registries: registry, key → pid (keys.ts)
  *   interest  which slots have subscribers of a topic (interest.ts)
+ *   marks     what of names, keys and interest was written and is to be told to other OS processes (marks.ts)
  * ```
  */
 
@@ -25,6 +26,7 @@ export interface SharedBuffers {
   readonly names: SharedArrayBuffer;
   readonly keys: SharedArrayBuffer;
   readonly interest: SharedArrayBuffer;
+  readonly marks: SharedArrayBuffer;
   /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
   readonly seed: number;
   /** The main I/O thread, schedulers, further I/O threads, and what is kept for definitions. */
@@ -77,7 +79,7 @@ export class Cells {
   setThread(slot: number, thread: number | undefined): void {
     Atomics.store(this.#cells, slot * ROW + LOAD, 0);
     Atomics.store(this.#cells, slot * ROW + THREAD, thread === undefined ? 0 : thread + 1);
-    this.#mirror?.claimed(Table.cells, slot * ROW);
+    this.#mirror?.written(Table.cells, slot * ROW);
   }
 
   /**
@@ -101,13 +103,18 @@ export class Cells {
     }
   }
 
+  /** Living processes of the thread in that slot. */
+  loadOf(slot: number): number {
+    return Atomics.load(this.#cells, slot * ROW + LOAD);
+  }
+
   /** The ready scheduler, of those for everybody, with the fewest living processes; `undefined` if none is ready. */
   leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (let slot = 1; slot <= this.schedulers; slot++) {
       if (Atomics.load(this.#cells, slot * ROW + THREAD) === 0) continue;
-      const load = Atomics.load(this.#cells, slot * ROW + LOAD);
+      const load = this.loadOf(slot);
       if (load < least) {
         least = load;
         best = slot;

@@ -8,6 +8,7 @@ import { appendFile } from "node:fs/promises";
 import type { SchedulerHost } from "../hosts/host.js";
 import type { BlackBoxReport } from "../report.js";
 import type { BlackBoxContents } from "./black-box.js";
+import type { Vitals } from "./vitals.js";
 import type { Verdict } from "./watchdog.js";
 
 /** What of V8's limit a thread may hold that swells between its messages, to be asked. */
@@ -55,6 +56,20 @@ function fromMemory(
   const { mailboxLength = 0 } = slices[0] ?? {};
   const { pid, label } = last;
   return { source: "memory", running: { pid, label, isCertain: isRunning, mailboxLength } };
+}
+
+/**
+ * The definition whose code a thread stood still in, if its black box knows it for certain, also of code after an `await` or in a
+ * timer. `null` if it does not, or if the thread has gone on since it was given up: then whoever was found came after.
+ */
+export function definitionFound(
+  { cause, source, running }: Omit<BlackBoxReport, "timeMs">,
+  given: Vitals,
+  found: Vitals,
+): string | null {
+  const hasGoneOn =
+    given.beat !== found.beat || given.isRunning !== found.isRunning || given.last?.pid !== found.last?.pid;
+  return cause === "stuck" && source === "interrupted" && !hasGoneOn ? (running?.definition ?? null) : null;
 }
 
 /** Appends a report to a file as a line of JSON. */

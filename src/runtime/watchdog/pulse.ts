@@ -120,7 +120,10 @@ export class Pulse {
   constructor(scheduler: Scheduler, limits: PulseLimits) {
     this.#scheduler = scheduler;
     this.#limits = limits;
-    this.#port = scheduler.openPort({ message: (message) => this.#answered(message as Answer) }, "pulse").pid;
+    const message = (answer: unknown): void => {
+      if (Array.isArray(answer)) this.#answered(answer as unknown as Answer); // of a thread in its right mind
+    };
+    this.#port = scheduler.openPort({ message }, "pulse").pid;
   }
 
   /** Asks whom it is time to ask, of all threads by their numbers. Answers which are deaf, and why they are held for it. */

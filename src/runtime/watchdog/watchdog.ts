@@ -33,6 +33,8 @@ export function beatMsOf({ maxBlockMs, watchdogIntervalMs }: WatchdogLimits): nu
 export interface Look {
   /** Of the whole OS process. */
   readonly rssBytes: number;
+  /** Resident in OS processes that some schedulers have of their own. @defaultValue 0 */
+  readonly elsewhereBytes?: number;
   /** Heap and buffers of the main thread. */
   readonly mainBytes: number;
   /** Swollen threads that were given up and are not gone: their memory will be free, and is not yet. */
@@ -65,6 +67,7 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
   const next = new Map<number, Watched>();
   const verdicts: Verdict[] = [];
   const heaps = [...look.threads.values()].reduce((sum, { heapBytes }) => sum + heapBytes, 0);
+  const rssBytes = look.rssBytes + (look.elsewhereBytes ?? 0);
   const unaccounted = look.rssBytes - look.mainBytes - heaps;
   let largest: Verdict | undefined;
   let grown: Verdict | undefined;
@@ -96,7 +99,8 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
     } else if (limits.maxBlockMs > 0 && blockedMs >= limits.maxBlockMs) {
       verdicts.push(condemn("stuck", `it stood still for ${blockedMs} ms (maxBlockMs is ${limits.maxBlockMs})`));
     } else if (largest === undefined || heapBytes > largest.heapBytes) {
-      const over = `the OS process has ${mib(look.rssBytes)}, more than maxRssBytes (${mib(limits.maxRssBytes)})`;
+      const who = rssBytes === look.rssBytes ? "the OS process has" : "the OS processes have";
+      const over = `${who} ${mib(rssBytes)}, more than maxRssBytes (${mib(limits.maxRssBytes)})`;
       largest = condemn("swollen", `${over}, and of all threads it holds the most, ${mib(heapBytes)}`);
     }
   }
@@ -111,7 +115,7 @@ export function judge(memory: Memory, look: Look, limits: WatchdogLimits): reado
   // Only if that is likely to help: what is about to be freed is not waited for by freeing more, and if all threads together
   // hold little, it is something else that has grown.
   const fairShare = limits.maxRssBytes / (2 * (look.threads.size + 1));
-  if (verdicts.length > 0 || look.leaving > 0 || look.rssBytes <= limits.maxRssBytes) return [next, verdicts];
+  if (verdicts.length > 0 || look.leaving > 0 || rssBytes <= limits.maxRssBytes) return [next, verdicts];
   if (largest !== undefined && largest.heapBytes > fairShare) verdicts.push(largest);
   return [next, verdicts];
 }

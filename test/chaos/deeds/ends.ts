@@ -1,6 +1,6 @@
 /** Ways to end the thread, or the OS process it is in. */
 import { closeSync } from "node:fs";
-import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads";
 
 const boom = (): never => {
   throw new Error("boom");
@@ -36,6 +36,12 @@ export const ends = {
   nonsense_to_parent_port: () => {
     for (const nonsense of [null, 7, "ready", { tag: "ready" }, { tag: "failed" }, { tag: "report" }, {}, []]) {
       parentPort?.postMessage(nonsense);
+    }
+  },
+  nonsense_to_other_threads: () => {
+    const { peers = [] } = workerData as { peers?: readonly { port: MessagePort | null }[] };
+    for (const nonsense of [null, 7, {}, [], [0], [0, null], [0, {}], [0, [0]], [0, ["", 1, 2]]]) {
+      for (const { port } of peers) port?.postMessage(nonsense);
     }
   },
   nonsense_in_worker_data: () => {

@@ -26,6 +26,13 @@ export const globals = {
   array_push_does_nothing: () => {
     proto(Array).push = () => 0;
   },
+  /** What the runtime writes is cut off: batches are no batches. */
+  array_push_of_one: () => {
+    proto(Array).push = function (this: unknown[], first: unknown) {
+      this[this.length] = first;
+      return this.length;
+    };
+  },
   array_iterator_replaced: () => {
     proto(Array)[Symbol.iterator] = boom;
   },

@@ -1,5 +1,5 @@
 /** Definitions that have a thread kept for them, and some that threads die of. */
-import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import {
   application,
   channel,
@@ -31,8 +31,8 @@ const calls = {
 };
 const casts = {
   loop: () => forever(),
-  /** A call that nothing ends before its time. */
-  native: (ms: number) => void spawnSync(process.execPath, ["-e", `setTimeout(() => {}, ${ms})`]),
+  /** A call that nothing ends but somebody who opens that pipe to write to it. */
+  native: (fifo: string) => closeSync(openSync(fifo, "r")),
   exit: () => process.exit(7),
 };
 const server = { init: (_start: number) => ({}), handleCall: calls, handleCast: casts };
@@ -71,6 +71,11 @@ export const Tree = supervisor({ children: [Apart.child(0, { name: "apart" }), P
 const deeds = {
   where: async () => reply("ok", { pid: self(), scheduler: await schedulerHere() }),
   loop: () => forever(),
+  loopLater: async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    forever();
+  },
+  loopInATimer: () => void setTimeout(forever, 20),
   exit: () => process.exit(7),
 };
 const calm = { join: () => ok(), handleIn: deeds };
@@ -83,8 +88,11 @@ export const TrapChannel = channel({
   handleIn: deeds,
 });
 
+/** Does nothing of its own accord. */
+export const SleeperChannel = channel(calm);
+
 export const UserSocket = socket({
-  channels: { "room:*": RoomChannel, "vault:*": VaultChannel, "trap:*": TrapChannel },
+  channels: { "room:*": RoomChannel, "vault:*": VaultChannel, "trap:*": TrapChannel, "sleeper:*": SleeperChannel },
 });
 
 export default application({ sockets: { "/socket": UserSocket } });

@@ -1,81 +1,7 @@
 /** The application of the watchdog's tests: a channel that is told what to do to its thread. Small limits are for the runner. */
-import { pbkdf2Sync } from "node:crypto";
 import { application, channel, genServer, ok, processInfo, reply, self, socket } from "joist";
-
-const KIB = 2 ** 10;
-const MIB = 2 ** 20;
-
-/** For ever: it is for the watchdog to end. */
-function forever(step: () => void): never {
-  for (;;) step();
-}
-
-const kept: unknown[] = [];
-
-/** Ways to hold a thread: all in a callback that does not return. */
-const blocks = {
-  endless_loop: () => forever(() => {}),
-  microtask_loop: async () => {
-    for (;;) await null;
-  },
-  next_tick_loop: () => {
-    const again = (): void => void process.nextTick(again);
-    again();
-  },
-  loop_after_await: async () => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    forever(() => {});
-  },
-  catastrophic_regex: () => /^(a+)+$/.test(`${"a".repeat(60)}!`),
-  json_parse_loop: () => {
-    const text = JSON.stringify(Array.from({ length: 30_000 }, (_, i) => i));
-    forever(() => JSON.parse(text));
-  },
-  native_call: () => pbkdf2Sync("secret", "salt", 6_000_000, 64, "sha512"),
-  atomics_wait: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
-};
-
-/** Ways to fill it, in a callback that never returns, except for the last. */
-const leaks = {
-  growing_map: () => {
-    const map = new Map<number, object>();
-    forever(() => map.set(map.size, { n: map.size }));
-  },
-  growing_array: () => {
-    const array: number[] = [];
-    forever(() => array.push(array.length + 0.5));
-  },
-  small_objects: () => {
-    let list: object | null = null;
-    forever(() => {
-      list = { list };
-    });
-  },
-  doubling_string: () => {
-    // Flattened each time, or it would be a tree of halves that takes no memory.
-    let text = "x".repeat(KIB);
-    forever(() => {
-      if (text.length < 2 ** 28) text += text;
-      kept.push(Buffer.from(text).toString("latin1"));
-    });
-  },
-  huge_arrays: () =>
-    forever(() => {
-      const array = new Array<number>(1e8);
-      kept.push(array);
-      for (let i = 0; i < array.length; i++) array[i] = 0.5; // a loop: `fill` is one call, and no call can be interrupted
-    }),
-  buffers: () => forever(() => kept.push(Buffer.alloc(MIB, 1))),
-  array_buffers: () => forever(() => kept.push(new Uint8Array(new ArrayBuffer(MIB)).fill(1))),
-  /** Returns each time: the thread goes on serving others while it swells. */
-  leak_in_turns: () => {
-    const leak = (): void => {
-      for (let i = 0; i < 20_000; i++) kept.push({ i, text: `${i}` });
-      setImmediate(leak);
-    };
-    leak();
-  },
-};
+import { leaks } from "../../chaos/deeds/leaks.js";
+import { forever, loops } from "../../chaos/deeds/loops.js";
 
 /** Ways to end the OS process, as a fault in native code does. */
 const faults = {
@@ -90,7 +16,7 @@ function fault(signal: NodeJS.Signals): never {
 }
 
 /** Ways to make a thread useless. */
-export const deeds = { ...blocks, ...leaks } satisfies Record<string, () => unknown>;
+export const deeds = { ...loops, ...leaks } satisfies Record<string, () => unknown>;
 
 export type Deed = keyof typeof deeds | keyof typeof faults;
 

@@ -179,11 +179,10 @@ export const native = {
   boot: () => ({ handle: () => void pbkdf2Sync("secret", "salt", 2_000_000, 64, "sha512") }),
 };
 
-/** Fills its thread from a timer, some MiB at a time, and serves it meanwhile. */
-export const swelling = define("swelling", async () => {
+/** Fills its thread from a timer, up to so many MiB, one at a time, and serves it meanwhile. */
+export const swelling = define("swelling", async (mib: number) => {
   const kept: Buffer[] = [];
-  setInterval(() => kept.push(Buffer.alloc(2 ** 22, 1)), 2);
-  setInterval(() => kept.push(Buffer.from(JSON.stringify(Array.from({ length: 50_000 }, (_, i) => ({ i }))))), 5);
+  setInterval(() => kept.length < mib && kept.push(Buffer.alloc(2 ** 20, 1)), 1);
   await receive(() => false);
 });
 
