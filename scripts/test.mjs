@@ -5,6 +5,7 @@
  *   npm test -- --test-only          flags go to `node --test`; write values with =, as in --test-name-pattern=restart
  *   npm test -- --keep-going         run although the type check fails
  */
+import { availableParallelism } from "node:os";
 import { compiledFiles, ensureBuilt, runNode, splitArguments } from "./setup.mjs";
 
 const { flags, filters } = splitArguments(process.argv.slice(2));
@@ -19,6 +20,8 @@ const files = compiledFiles("test", ".test.js", filters);
 const defaults = [
   // A test that hangs is a failure with a name; without a limit it is a silent CI job.
   ...(given("--test-timeout") ? [] : ["--test-timeout=300000"]),
+  // Many files mostly wait. Node.js itself runs one file less than there are processors at a time: on two, one after the other.
+  ...(given("--test-concurrency") ? [] : [`--test-concurrency=${Math.max(2, availableParallelism() - 1)}`]),
   ...(given("--test-reporter") ? [] : ["--test-reporter=spec"]),
 ];
 const env = { ...process.env };

@@ -233,7 +233,9 @@ export class Join extends Deadline implements PortHandler, Subscriber {
     if (this.state === "joined") return this.#connection.transport.sendShared(shared);
     this.#broadcasts ??= [];
     this.#broadcasts.push(shared);
-    if (this.#broadcasts.length > MAX_HELD_BROADCASTS) this.#broadcasts.shift();
+    if (this.#broadcasts.length <= MAX_HELD_BROADCASTS) return;
+    this.#broadcasts.shift();
+    this.#connection.limits.hit("dropped.held", this.topic);
   }
 
   #joined(reply: Encoded): void {

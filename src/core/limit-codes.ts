@@ -32,6 +32,7 @@ export const limitCodes = [
   "closed.rate",
   "closed.held",
   // What they are sent.
+  "dropped.held",
   "dropped.outbound.newest",
   "dropped.outbound.oldest",
   "dropped.outbound.latest",

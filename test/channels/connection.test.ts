@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Connection } from "../../src/channels/connection.js";
 import { DEFAULT_FILTER_PARAMETERS } from "../../src/channels/filter-parameters.js";
-import { Join } from "../../src/channels/join.js";
+import { Join, MAX_HELD_BROADCASTS } from "../../src/channels/join.js";
 import { resolveChannelLimits, resolveSocketLimits } from "../../src/channels/limits.js";
 import { resolveRoutes } from "../../src/channels/route.js";
 import { serializerV2 } from "../../src/channels/serializer-v2.js";
 import { Throttle } from "../../src/channels/throttle.js";
+import type { SharedMessage } from "../../src/channels/transport.js";
+import type { Pid } from "../../src/core/pid.js";
+import { Broadcast } from "../../src/pubsub/broadcast.js";
 import type { Subscriber, Topics } from "../../src/pubsub/topics.js";
 import type { Port, PortHandler } from "../../src/runtime/process.js";
 
@@ -34,6 +37,7 @@ function connected() {
     ...{ socket: "UserSocket", routes: [route], maxChannels: 100, joinTimeoutMs: 30_000, connectTimeoutMs: 10_000 },
     ...{ limits: resolveSocketLimits({}, 100), filter: DEFAULT_FILTER_PARAMETERS },
   };
+  const throttle = new Throttle(() => {});
   const setup = {
     ...{
       manifest,
@@ -43,7 +47,7 @@ function connected() {
       assigns: {},
       openPort,
     },
-    ...{ topics: topics as unknown as Topics, throttle: new Throttle(() => {}) },
+    ...{ topics: topics as unknown as Topics, throttle },
   };
   const transport = {
     name: "test",
@@ -51,13 +55,13 @@ function connected() {
     ...{
       isHeldUp: false,
       sendDroppable: () => {},
-      sendShared: () => {},
+      sendShared: ({ message }: SharedMessage) => sent.push(message),
       pause: () => {},
       resume: () => {},
       close: (code: number) => void closes.push(code),
     },
   };
-  return { connection: new Connection(setup, transport), joins, sent, closes };
+  return { connection: new Connection(setup, transport), joins, sent, closes, counts: throttle.counts };
 }
 
 test("a topic that is joined again and again keeps its last join only", () => {
@@ -80,6 +84,21 @@ test("a topic that is joined again and again keeps its last join only", () => {
     joins.map(({ replaces }) => replaces),
     [null, null, null],
   );
+  connection.closed(["shutdown", "closed"]);
+});
+
+test("broadcasts that come before a join is decided wait for it, so many of them; the oldest are dropped, and counted", () => {
+  const { connection, joins, sent, counts } = connected();
+  connection.receive('["1","1","room:a","phx_join",{}]');
+  const join = joins[0] as Join;
+  for (let n = 0; n < MAX_HELD_BROADCASTS + 2; n++) {
+    join.deliver(new Broadcast("room:a", "n", `{"n":${n}}`, "<0.9.1>" as Pid)); // of its form
+  }
+  assert.deepEqual(counts.snapshot(), { "dropped.held": 2 });
+  assert.deepEqual(sent, []);
+  join.message(["joined", '["1","1","room:a","phx_reply",{"status":"ok","response":{}}]']);
+  assert.equal(sent.length, 1 + MAX_HELD_BROADCASTS);
+  assert.equal(sent[1], '[null,null,"room:a","n",{"n":2}]');
   connection.closed(["shutdown", "closed"]);
 });
 

@@ -21,21 +21,35 @@ const placements = [
   ...[webSocket, longPoll].map((transport) => ["inline", { schedulers: 0 } as StartOptions, transport] as const),
 ];
 
+type Use = (client: FrameClient, again: () => Promise<FrameClient>) => Promise<void>;
+
 for (const [threads, options, { name: transport, Client, malformed, disconnected }] of placements) {
   const where = `${transport}, ${threads}`;
-  const on = (name: string, use: (client: FrameClient, again: () => Promise<FrameClient>) => Promise<void>): void => {
-    test(`${name} (${where})`, () =>
-      withApp(async ({ app }) => {
-        const clients: FrameClient[] = [];
-        const connect = async (): Promise<FrameClient> => {
-          const client = await Client.connect(app.port, "vsn=2.0.0&user_id=7");
-          clients.push(client);
-          return client;
-        };
-        await use(await connect(), connect);
-        for (const client of clients) client.drop();
-      }, options));
+  const uses: (readonly [name: string, use: Use])[] = [];
+  const on = (name: string, use: Use): void => {
+    uses.push([name, use]);
   };
+
+  // One application for all: whatever crashes in it, the next client must find it whole.
+  test(`what a client sees (${where})`, async (t) => {
+    await withApp(async ({ app }) => {
+      for (const [name, use] of uses) {
+        await t.test(`${name} (${where})`, async () => {
+          const clients: FrameClient[] = [];
+          const connect = async (): Promise<FrameClient> => {
+            const client = await Client.connect(app.port, "vsn=2.0.0&user_id=7");
+            clients.push(client);
+            return client;
+          };
+          try {
+            await use(await connect(), connect);
+          } finally {
+            for (const client of clients) client.drop();
+          }
+        });
+      }
+    }, options);
+  });
 
   on("a heartbeat is answered by the connection itself", async (client) => {
     client.send(null, "15", "phoenix", "heartbeat", {});

@@ -133,12 +133,13 @@ export class Client {
     if (this.isOpen) this.#send(HEARTBEAT_FRAME);
   }
 
-  /** Gives up a join that takes too long. */
+  /** Gives up a join that takes too long, and those after it: with each the run would wait as long again. */
   checkJoin(nowMs: number): void {
     const { replyTimeoutMs } = this.#setup;
     if (this.#state !== "joining" || nowMs - this.#joinSentMs <= replyTimeoutMs) return;
     this.#handler.notJoined(this, true, `${this.#topic()} after ${replyTimeoutMs} ms`);
-    this.#joinNext();
+    this.#state = "joined";
+    this.#handler.settled(this);
   }
 
   /** Closes it without telling the handler. */

@@ -108,7 +108,7 @@ function many(value: number, what: string): string {
 }
 
 function perSecond(value: number): string {
-  return `${value < 100 ? value.toFixed(1) : count(Math.round(value))}/s`;
+  return `${value < 99.95 ? value.toFixed(1) : count(Math.round(value))}/s`;
 }
 
 function size(bytes: number): string {

@@ -4,6 +4,7 @@ import type { Percentiles } from "./latency.js";
 import type { OwnLoad } from "./own-load.js";
 
 export interface LoadResult {
+  /** Without its parameters, which may hold what nobody should read. */
   readonly url: string;
   /** Whether Ctrl-C ended it, or that no channel was left. */
   readonly ended: "in time" | "interrupted" | "nothing left to send to";

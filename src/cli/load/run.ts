@@ -85,7 +85,7 @@ class LoadRun implements ClientHandler {
     const connectMs = this.#connectLatency.percentiles();
     const joinMs = this.#joinLatency.percentiles();
     return {
-      ...{ url: url.href, ended },
+      ...{ url: `${url.origin}${url.pathname}`, ended },
       connections: { wanted: connections, opened: this.#opened, openAtEnd, seconds, connectMs },
       channels: { wanted: connections * channels, joined: this.#joined, joinMs },
       messages: this.#sums(measured.seconds),

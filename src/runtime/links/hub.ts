@@ -4,12 +4,12 @@
  * ```
  *   scheduler 1 ══ pipe ══►┌─────┐══ pipe ══► scheduler 2      batches are passed on unread, in the order they came
  *   scheduler 2 ══ pipe ══►│ hub │══ pipe ══► scheduler 1      what they claim is decided here, and all are told first
- *          I/O thread ────►└─────┘────► I/O thread
+ *   threads, I/O thread ──►└─────┘──► threads, I/O thread
  * ```
  *
  * Because there is one way in and one way out for each, and what comes is dealt with at once, causes come before effects by
  * construction (`docs/decisions/0009-causes-before-effects.md`): what a process was sent is in its pipe before anything that follows from
- * it can be.
+ * it can be. What threads of the main process post for such a scheduler is taken in with all else they post, the oldest first (`relays.ts`).
  */
 import type { MessagePort } from "node:worker_threads";
 import { RuntimeError } from "../../core/errors.js";

@@ -18,18 +18,23 @@ import { MAX_SLOTS, type SharedBuffers } from "./shared.js";
 /** The tables that threads write, in the order of their marks. Cells and placements are small, and seen to otherwise. */
 const MARKED = [Table.names, Table.keys, Table.interest] as const;
 
-// A head, then one bit for each word of marks that is not 0, then the marks.
+// A head, then three levels of bits, the marks being the last: each bit of a level stands for a word of the next that is not 0.
 const ANY = 0;
 const UNDER_WAY = 1; // a word for each thread's slot: the number of the mark + 1
-const SUMMARY = UNDER_WAY + MAX_SLOTS;
+const LEVELS = UNDER_WAY + MAX_SLOTS;
 
-/** The number of marks that `bits` words of marks hold, and how many words their summary has. */
 const wordsFor = (bits: number): number => Math.ceil(bits / 32);
 
 /** How many slots each marked table has. */
 function sizesOf(shared: Omit<SharedBuffers, "marks">): readonly number[] {
   const tables = wordsOf(shared);
   return MARKED.map((table) => (tables[table] as Int32Array).length / (SLOT_WORDS[table] as number));
+}
+
+/** How many words the levels have, the marks first. */
+function levelsOf(bits: number): readonly [marks: number, middle: number, top: number] {
+  const marks = wordsFor(bits);
+  return [marks, wordsFor(marks), wordsFor(wordsFor(marks))];
 }
 
 export class Marks implements Mirror {
@@ -39,7 +44,12 @@ export class Marks implements Mirror {
   readonly #underWay: number;
   /** Where the marks of each table begin, and the end. */
   readonly #starts: readonly number[];
+  /** Where each level begins. */
+  readonly #top: number;
+  readonly #middle: number;
   readonly #marks: number;
+  /** How many threads there can be. */
+  readonly #slots: number;
 
   /** @param slot - The thread's that writes. */
   constructor(shared: SharedBuffers, slot: number) {
@@ -48,12 +58,16 @@ export class Marks implements Mirror {
     const starts = [0];
     for (const size of sizesOf(shared)) starts.push((starts.at(-1) as number) + size);
     this.#starts = starts;
-    this.#marks = SUMMARY + wordsFor(wordsFor(starts.at(-1) as number));
+    const [, middle, top] = levelsOf(starts.at(-1) as number);
+    this.#top = LEVELS;
+    this.#middle = this.#top + top;
+    this.#marks = this.#middle + middle;
+    this.#slots = shared.slots;
   }
 
   static bytes(shared: Omit<SharedBuffers, "marks">): number {
-    const marks = wordsFor(sizesOf(shared).reduce((sum, size) => sum + size, 0));
-    return (SUMMARY + wordsFor(marks) + marks) * Int32Array.BYTES_PER_ELEMENT;
+    const levels = levelsOf(sizesOf(shared).reduce((sum, size) => sum + size, 0));
+    return (LEVELS + levels.reduce((sum, words) => sum + words, 0)) * Int32Array.BYTES_PER_ELEMENT;
   }
 
   // ---- what a thread's tables tell ----
@@ -89,18 +103,21 @@ export class Marks implements Mirror {
   /** Calls `tell` with each slot that was written since the last call, or is being written. The bits that are set are cleared. */
   take(tell: (table: Table, index: number) => void): void {
     const words = this.#words;
-    for (let at = UNDER_WAY; at < SUMMARY; at++) {
+    for (let at = UNDER_WAY; at < UNDER_WAY + this.#slots; at++) {
       const mark = Atomics.load(words, at) - 1;
       if (mark !== -1) this.#tell(mark, tell);
     }
     if (Atomics.load(words, ANY) === 0) return;
-    Atomics.store(words, ANY, 0); // first, and the summary before the marks: what is set meanwhile is found at the next call
-    for (let at = SUMMARY; at < this.#marks; at++) {
-      let summary = Atomics.load(words, at) === 0 ? 0 : Atomics.exchange(words, at, 0);
-      for (; summary !== 0; summary &= summary - 1) {
-        const word = (at - SUMMARY) * 32 + lowestBit(summary);
-        let marks = Atomics.exchange(words, this.#marks + word, 0);
-        for (; marks !== 0; marks &= marks - 1) this.#tell(word * 32 + lowestBit(marks), tell);
+    // From the top down, as marks are set from the bottom up: what is set meanwhile is found at the next call.
+    Atomics.store(words, ANY, 0);
+    for (let top = 0; top < this.#middle - this.#top; top++) {
+      for (let bits = this.#empty(this.#top + top); bits !== 0; bits &= bits - 1) {
+        const middle = top * 32 + lowestBit(bits);
+        for (let inner = this.#empty(this.#middle + middle); inner !== 0; inner &= inner - 1) {
+          const word = middle * 32 + lowestBit(inner);
+          let marks = this.#empty(this.#marks + word);
+          for (; marks !== 0; marks &= marks - 1) this.#tell(word * 32 + lowestBit(marks), tell);
+        }
       }
     }
   }
@@ -113,10 +130,15 @@ export class Marks implements Mirror {
 
   #set(mark: number): void {
     const words = this.#words;
-    const word = mark >>> 5;
-    Atomics.or(words, this.#marks + word, 1 << (mark & 31));
-    Atomics.or(words, SUMMARY + (word >>> 5), 1 << (word & 31));
+    Atomics.or(words, this.#marks + (mark >>> 5), 1 << (mark & 31));
+    Atomics.or(words, this.#middle + (mark >>> 10), 1 << ((mark >>> 5) & 31));
+    Atomics.or(words, this.#top + (mark >>> 15), 1 << ((mark >>> 10) & 31));
     Atomics.store(words, ANY, 1);
+  }
+
+  /** The bits of a word, which are not set any more. */
+  #empty(word: number): number {
+    return Atomics.load(this.#words, word) === 0 ? 0 : Atomics.exchange(this.#words, word, 0);
   }
 
   #markOf(table: Table, index: number): number {

@@ -1,6 +1,7 @@
 /**
- * The tables of `shared.ts` when there is no memory to share, because schedulers are in OS processes of their own. The main process
- * has the tables that count, each other process a copy, which is written word by word as the main process says:
+ * The tables of `shared.ts` where there is no memory to share, because schedulers are in OS processes of their own. The main process
+ * has the tables that count, each other process a copy, which is written word by word as the main process says. Threads of the main
+ * process write the tables that count directly; what they have written is found by their marks (`marks.ts`).
  *
  * ```
  *   claim    copy ── asks, and waits ──► main process ── the words it wrote ──► all copies, then the answer
