@@ -22,8 +22,8 @@ export const HELP = `npm run bench:load [-- OPTIONS]: Joist beside plain ws and 
   --rounds N    how often each is measured, 1 to 20 (default 3; with --quick 1)
   --out DIR     where the JSON and the HTML report go (default bench/results)
   --cpu-prof    also leaves a CPU profile of each thread of each server there, and flame graphs in the report
-  --scale       how Joist's costs grow with connections, topics, schedulers and payloads, instead: the tables of
-                docs/performance.md; one round unless --rounds says more
+  --scale       how Joist's costs grow with connections, topics, schedulers, I/O threads (from Node.js 22.12 on) and
+                payloads, instead: the tables of docs/performance.md; one round unless --rounds says more
   --help        this text`;
 
 /** In lines that fit, behind what they explain. */

@@ -43,7 +43,7 @@ export async function run(scenario: Scenario, server: ServerName, setup: RunSetu
   const crashing = scenario.kind === "echo" && scenario.crashesPerSecond !== undefined;
   const serving = start({
     ...{ file: `servers/${server}.js`, flags, processors: processors?.servers },
-    args: scenario.schedulers === undefined ? [] : [`${scenario.schedulers}`],
+    args: [`${scenario.schedulers ?? ""}`, `${scenario.ioThreads ?? 1}`],
     // What crashes is reported, as ever; only nobody has to read it.
     stderr: crashing ? "ignore" : "inherit",
   });

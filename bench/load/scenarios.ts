@@ -19,6 +19,8 @@ interface Base {
   readonly quick?: boolean;
   /** Scheduler threads of Joist. @defaultValue its default */
   readonly schedulers?: number;
+  /** I/O threads of Joist. @defaultValue 1 */
+  readonly ioThreads?: number;
   /** Whether memory is measured, too, when all are there and nothing has been asked yet: of each channel. */
   readonly memoryEach?: boolean;
 }

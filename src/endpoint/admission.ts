@@ -5,6 +5,8 @@
  */
 import { checkInteger } from "../core/check-integer.js";
 import { DEFAULT_MAX_TOTAL_BUFFERED_BYTES } from "../transports/outbound-budget.js";
+import { AddressCounts, type AddressLimit } from "./address-counts.js";
+import { ConnectionTotal } from "./connection-total.js";
 
 export interface ConnectionLimitOptions {
   /** Connections and long-poll sessions; one more is answered with 503. `Infinity`: no limit. @defaultValue 100000 */
@@ -38,41 +40,57 @@ export function resolveConnectionLimits(options: ConnectionLimitOptions): Requir
   return limits;
 }
 
+/** What of the limits for all I/O threads each one keeps by itself: what may wait is shared out evenly, as clients are. */
+export function shareOf(limits: Required<ConnectionLimitOptions>, ioThreads: number): Required<ConnectionLimitOptions> {
+  const maxTotalBufferedBytes = Math.max(1, Math.floor(limits.maxTotalBufferedBytes / ioThreads));
+  return { ...limits, maxTotalBufferedBytes };
+}
+
 /** Why a client is not let in: also the body of the answer, and in `app.counts()` with `refused.` before it. */
 export type Full = "max_connections" | "max_connections_per_address";
+
+/** What is to be called, once, when a client is gone; or why it may not come in. */
+export type Entered = (() => void) | Full;
 
 type AdmissionLimits = Required<Omit<ConnectionLimitOptions, "maxTotalBufferedBytes">>;
 
 export class Admission {
   readonly #limits: AdmissionLimits;
-  /** Only kept if there is a limit for it. */
-  readonly #byAddress = new Map<string, number>();
-  #connections = 0;
+  readonly #total: ConnectionTotal;
+  readonly #addresses: AddressLimit;
   /** One for all that are counted as connections only. */
-  readonly #left = (): void => this.#count(null, -1);
+  readonly #left = (): void => this.#total.leave();
 
-  constructor(limits: AdmissionLimits) {
+  /** @param addresses - Only asked if there is a limit for it. */
+  constructor(
+    limits: AdmissionLimits,
+    total: ConnectionTotal = new ConnectionTotal(),
+    addresses: AddressLimit = new AddressCounts(limits.maxConnectionsPerAddress),
+  ) {
     this.#limits = limits;
+    this.#total = total;
+    this.#addresses = addresses;
   }
 
-  /** Lets a client in: answers what is to be called, once, when it is gone; or why it may not come in. */
-  enter(address: string): (() => void) | Full {
+  /** Lets a client in, or not. It takes a while only where addresses are counted by another thread. */
+  enter(address: string): Entered | Promise<Entered> {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    const from = maxConnectionsPerAddress === Number.POSITIVE_INFINITY ? null : networkOf(address);
-    if (this.#connections >= maxConnections) return "max_connections";
-    if (from !== null && (this.#byAddress.get(from) ?? 0) >= maxConnectionsPerAddress) {
+    if (!this.#total.enter(maxConnections)) return "max_connections";
+    if (maxConnectionsPerAddress === Number.POSITIVE_INFINITY) return this.#left;
+    const from = networkOf(address);
+    const isIn = this.#addresses.enter(from);
+    return typeof isIn === "boolean" ? this.#answer(from, isIn) : isIn.then((late) => this.#answer(from, late));
+  }
+
+  #answer(from: string, isIn: boolean): Entered {
+    if (!isIn) {
+      this.#total.leave();
       return "max_connections_per_address";
     }
-    this.#count(from, 1);
-    return from === null ? this.#left : () => this.#count(from, -1);
-  }
-
-  #count(from: string | null, change: 1 | -1): void {
-    this.#connections += change;
-    if (from === null) return;
-    const count = (this.#byAddress.get(from) ?? 0) + change;
-    if (count === 0) this.#byAddress.delete(from);
-    else this.#byAddress.set(from, count);
+    return () => {
+      this.#total.leave();
+      this.#addresses.leave(from);
+    };
   }
 }
 

@@ -18,7 +18,6 @@ import { SocketAcceptor } from "../channels/acceptor.js";
 import { loadSerializers, type SerializerChoice } from "../channels/choose-serializer.js";
 import { Throttle } from "../channels/throttle.js";
 import type { Counts } from "../core/counts.js";
-import { ErrorCode, RuntimeError } from "../core/errors.js";
 import type { LimitCode } from "../core/limit-codes.js";
 import type { Topics } from "../pubsub/topics.js";
 import type { Port, PortHandler } from "../runtime/process.js";
@@ -29,11 +28,12 @@ import { matchPath, type PathPattern, pathPattern, splitTarget } from "../transp
 import { decodeQuery, type Params } from "../transports/query.js";
 import { negotiate, type Subprotocols } from "../transports/subprotocols.js";
 import { WebSocketMount } from "../transports/websocket.js";
-import { Admission, type ConnectionLimitOptions } from "./admission.js";
+import type { Admission, Entered } from "./admission.js";
 import type { MountManifest } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 import { type DrainerOptions, drain } from "./drainer.js";
 import { interceptRequests } from "./intercept.js";
+import { listen, listenError, REUSE_PORT } from "./listen.js";
 import { LongPollRoute } from "./longpoll-route.js";
 
 /** What a transport's clients may speak; `null`: the default. */
@@ -52,7 +52,11 @@ export interface EndpointSetup {
   readonly host: string;
   /** What its limits have done, by code. */
   readonly counts: Counts;
-  readonly connectionLimits: Required<ConnectionLimitOptions>;
+  readonly admission: Admission;
+  /** Bytes that may wait for all its clients. */
+  readonly maxTotalBufferedBytes: number;
+  /** Known to the endpoints of all I/O threads, if there are several: they find each other's long-poll sessions by it. */
+  readonly secret: string | null;
 }
 
 interface Mounted {
@@ -86,9 +90,9 @@ export class Endpoint {
   /** Upgrades whose `connect` has not answered yet. */
   readonly #connecting = new Set<Duplex>();
 
-  constructor({ mounts, topics, openPort, host, counts, connectionLimits }: EndpointSetup) {
+  constructor(setup: EndpointSetup) {
+    const { mounts, topics, openPort, host, counts, admission, maxTotalBufferedBytes, secret } = setup;
     this.#host = host;
-    const admission = new Admission(connectionLimits);
     this.#admission = admission;
     this.#openPort = openPort;
     // One port for what belongs to no connection: here, the end of the turn.
@@ -96,7 +100,7 @@ export class Endpoint {
     const afterTurn = (action: () => void): void => port.afterTurn(action);
     const throttle = new Throttle(afterTurn, counts);
     this.#throttle = throttle;
-    const budget = new OutboundBudget(connectionLimits.maxTotalBufferedBytes, afterTurn);
+    const budget = new OutboundBudget(maxTotalBufferedBytes, afterTurn);
     this.#mounted = mounts.flatMap(({ path, socket, websocket, checkOrigin, authToken, connectInfo, serializers }) => {
       if (websocket === false) return [];
       const chosen = serializers.websocket === null ? {} : { serializers: serializers.websocket };
@@ -112,8 +116,8 @@ export class Endpoint {
     this.#longPolls = mounts.flatMap((manifest) => {
       const { longpoll } = manifest;
       const { longpoll: serializers } = manifest.serializers;
-      const setup = { manifest, serializers, topics, openPort, afterTurn, throttle, admission, host };
-      return longpoll === false ? [] : new LongPollRoute({ ...setup, longpoll });
+      const route = { manifest, serializers, topics, openPort, afterTurn, throttle, admission, secret, host };
+      return longpoll === false ? [] : new LongPollRoute({ ...route, longpoll });
     });
   }
 
@@ -135,23 +139,17 @@ export class Endpoint {
   /**
    * Listens on a server of its own.
    *
+   * @param shared - Whether others listen on the same port: other threads, that is. Each gets a share of the connections.
    * @returns The port, also when 0 asked for any.
    * @throws RuntimeError `portTaken`
    */
-  listen(port: number, address: string | undefined, http: ServerOptions = {}): Promise<number> {
+  listen(port: number, address: string | undefined, http: ServerOptions = {}, shared = false): Promise<number> {
     const server = createServer(http, this.#onRequest);
     this.#ownsServer = true;
     this.#takeUpgrades(server);
-    return new Promise((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => {
-        const taken = error.code === "EADDRINUSE";
-        const message = taken ? `port ${port} is taken by another program; choose another one` : error.message;
-        reject(taken ? new RuntimeError(ErrorCode.portTaken, message, { cause: error }) : error);
-      });
-      server.listen({ port, host: address }, () => {
-        const bound = server.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : port);
-      });
+    const host = address === undefined ? {} : { host: address };
+    return listen(server, { port, ...host, ...(shared ? REUSE_PORT : {}) }).catch((error: NodeJS.ErrnoException) => {
+      throw listenError(port, error);
     });
   }
 
@@ -213,20 +211,35 @@ export class Endpoint {
       const pathParams = matchPath(mounted.pattern, path);
       if (pathParams === undefined) continue;
       if (this.#stopping) return this.#turnAway("refused.upgrade.stopping", socket, 503);
+      const connect = (entered: Entered): void => {
+        if (!this.#letIn(socket, entered)) return;
+        const params = decodeQuery(query);
+        if (params === undefined) return this.#turnAway("refused.upgrade.query", socket, 400);
+        void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
+      };
       const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
-      if (entered === "max_connections") return this.#turnAway("refused.max_connections", socket, 503, entered);
-      if (entered === "max_connections_per_address") {
-        return this.#turnAway("refused.max_connections_per_address", socket, 429, entered);
-      }
-      socket.on("close", entered); // which comes once
-      const params = decodeQuery(query);
-      if (params === undefined) return this.#turnAway("refused.upgrade.query", socket, 400);
-      void this.#connect(mounted, request, socket, head, { ...params, ...pathParams }, path, query);
+      if (entered instanceof Promise) void entered.then(connect);
+      else connect(entered);
       return;
     }
     const others = (this.#server?.listenerCount("upgrade") ?? 0) > 1;
     if (!others) this.#turnAway("refused.upgrade.path", socket, 404);
   };
+
+  /** Refuses a client that is one too many, and counts on the end of others. */
+  #letIn(socket: Duplex, entered: Entered): boolean {
+    if (entered === "max_connections") this.#turnAway("refused.max_connections", socket, 503, entered);
+    else if (entered === "max_connections_per_address") {
+      this.#turnAway("refused.max_connections_per_address", socket, 429, entered);
+    } else if (socket.destroyed)
+      entered(); // while another thread was asked
+    else {
+      socket.on("close", entered); // which comes once
+      if (!this.#stopping) return true;
+      this.#turnAway("refused.upgrade.stopping", socket, 503); // meanwhile
+    }
+    return false;
+  }
 
   /** Refuses an upgrade for a reason of ours; for those of `connect` the acceptor counts. */
   #turnAway(code: LimitCode, socket: Duplex, status: number, body: string = STATUS_CODES[status] ?? ""): void {

@@ -1,4 +1,5 @@
 /** The long poll of one mounted socket: which requests are its own, and what `connect` is told about them. */
+import { createHmac } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SocketAcceptor } from "../channels/acceptor.js";
 import type { SerializerChoice } from "../channels/choose-serializer.js";
@@ -12,7 +13,7 @@ import { LongPollMount } from "../transports/longpoll.js";
 import { answerHttp, answerStatus, PollStatus } from "../transports/longpoll-answer.js";
 import { matchPath, type PathPattern, pathPattern } from "../transports/path.js";
 import { decodeQuery } from "../transports/query.js";
-import type { Admission, Full } from "./admission.js";
+import type { Admission, Entered } from "./admission.js";
 import type { LongPollMountOptions, MountManifest, WithVersions } from "./application.js";
 import { connectInfoOf, isSecure, versionOf } from "./connect-info.js";
 
@@ -26,6 +27,8 @@ export interface LongPollRouteSetup {
   readonly afterTurn: (action: () => void) => void;
   readonly throttle: Throttle;
   readonly admission: Admission;
+  /** Known to all I/O threads, if there are several. */
+  readonly secret: string | null;
   /** The host of the endpoint; see `checkOrigin`. */
   readonly host: string;
 }
@@ -49,6 +52,7 @@ export class LongPollRoute {
     afterTurn,
     throttle,
     admission,
+    secret,
     host,
   }: LongPollRouteSetup) {
     this.#admission = admission;
@@ -60,7 +64,9 @@ export class LongPollRoute {
       ...chosen,
     });
     this.#hit = (code) => throttle.hit(code, { transport: "longpoll", id: null, topic: null });
-    this.mount = new LongPollMount(longpoll, afterTurn, this.#hit);
+    const of = `${manifest.path} ${longpoll.path ?? ""}`;
+    const shared = secret === null ? null : { key: createHmac("sha256", secret).update(of).digest(), openPort };
+    this.mount = new LongPollMount(longpoll, afterTurn, this.#hit, undefined, shared);
     this.#manifest = manifest;
     this.#publicHost = host;
   }
@@ -87,10 +93,13 @@ export class LongPollRoute {
         });
         return this.#acceptor.connect({ params, info }, versionOf(params.vsn));
       };
-      const enter = (): (() => void) | Full => {
-        const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
+      const told = (entered: Entered): Entered => {
         if (typeof entered === "string") this.#hit(`refused.${entered}`);
         return entered;
+      };
+      const enter = (): Entered | Promise<Entered> => {
+        const entered = this.#admission.enter(request.socket.remoteAddress ?? "");
+        return entered instanceof Promise ? entered.then(told) : told(entered);
       };
       this.mount.handle({ request, response, token: params.token, enter, connect });
     }

@@ -16,17 +16,26 @@ import { OFFLOAD, type OffloadService } from "../otp/offload-service.js";
 import { PUBSUB, type Topics } from "../pubsub/topics.js";
 import { type ProcessInfo, processInfo, send, whereis } from "../runtime/process.js";
 import { Runtime, type RuntimeOptions } from "../runtime/runtime.js";
-import { type ConnectionLimitOptions, resolveConnectionLimits } from "./admission.js";
+import { AddressCounts } from "./address-counts.js";
+import { Admission, type ConnectionLimitOptions, resolveConnectionLimits, shareOf } from "./admission.js";
 import { type ApplicationManifest, ownDefinitions, services } from "./application.js";
 import { Applications } from "./applications.js";
 import { type DrainerOptions, resolveDrainerOptions } from "./drainer.js";
 import { Endpoint, loadMounts } from "./endpoint.js";
 import { type HttpOptions, resolveHttpOptions } from "./http-options.js";
+import { checkIoThreads, IoEndpoints, shareOfMounts } from "./io-threads.js";
+import { checkReusePort, freePort } from "./listen.js";
 import { stopOnSignals } from "./stop-on-signals.js";
 
 export interface StartOptions extends RuntimeOptions, ConnectionLimitOptions {
   /** Port of its own HTTP server; 0 takes a free one. Not with `server`. @defaultValue no server: processes only */
   readonly port?: number;
+  /**
+   * Threads that share the connections, the main one among them: each listens on the port with a server of its own. One ends at
+   * about one core. With a `port` only, and on Node.js 22.12 or newer on a system where threads can share one; not with
+   * `schedulers: 0` or `isolation: "process"`. See `docs/performance.md`. @defaultValue 1
+   */
+  readonly ioThreads?: number;
   /** Address its own server listens on. @defaultValue all addresses, as Node.js has it */
   readonly address?: string;
   /** Limits of its own server. */
@@ -67,6 +76,7 @@ export class App {
   readonly #offload: OffloadService;
   readonly #applications: Applications;
   readonly #counts: Counts;
+  readonly #io: IoEndpoints | null;
   readonly #shutdownMs: number;
   readonly #drainer: Required<DrainerOptions>;
   #stopping: Promise<void> | null = null;
@@ -77,6 +87,7 @@ export class App {
     this.#applications = parts.applications;
     this.#offload = parts.offload;
     this.#counts = parts.counts;
+    this.#io = parts.io;
     this.#shutdownMs = parts.shutdownMs;
     this.#drainer = parts.drainer;
     this.port = parts.port;
@@ -86,7 +97,7 @@ export class App {
     });
     // It may stop by itself, as too many threads died: then there is no channel left to wait for.
     const atOnce = { ...this.#drainer, timeoutMs: 0 };
-    void this.stopped.then(() => Promise.all([this.#endpoint.stop(atOnce), this.#offload.close()]));
+    void this.stopped.then(() => Promise.all([this.#stopEndpoints(atOnce), this.#offload.close()]));
   }
 
   /** The names of the applications that run, in the order they were started: dependencies first. */
@@ -94,9 +105,11 @@ export class App {
     return this.#applications.names;
   }
 
-  /** Open connections, long-poll sessions among them. */
+  /**
+   * Open connections, long-poll sessions among them. With several I/O threads also those whose `connect` has not answered yet.
+   */
   get connections(): number {
-    return this.#endpoint.connections;
+    return this.#io === null ? this.#endpoint.connections : this.#io.total.total;
   }
 
   /**
@@ -177,12 +190,26 @@ export class App {
     return this.#stopping;
   }
 
+  /** Each I/O thread closes its share of a batch. */
+  async #stopEndpoints(drainer: Required<DrainerOptions>): Promise<void> {
+    const batchSize = Math.ceil(drainer.batchSize / (1 + (this.#io?.count ?? 0)));
+    const share = { ...drainer, batchSize };
+    await Promise.all([this.#endpoint.stop(share), this.#io?.stop(share)]);
+  }
+
   async #stop(reason: string): Promise<void> {
-    await this.#endpoint.stop(this.#drainer);
+    await this.#stopEndpoints(this.#drainer);
     await stopWithin(this.#shutdownMs, this.#applications, this.#runtime);
     await this.#offload.close(); // after the trees: what ends in there may still offload
     await this.#runtime.stop(reason);
   }
+}
+
+/** What `start` and the tests of several I/O threads are told. */
+interface Started {
+  readonly app: App;
+  /** Where its I/O threads listen, the main one first: all on one port, as a rule. */
+  readonly ports: () => readonly number[];
 }
 
 /** What an {@link App} holds together. */
@@ -192,6 +219,8 @@ interface AppParts {
   readonly applications: Applications;
   readonly offload: OffloadService;
   readonly counts: Counts;
+  /** The I/O threads beside the main one, if there are any. */
+  readonly io: IoEndpoints | null;
   readonly port: number | undefined;
   readonly shutdownMs: number;
   readonly drainer: Required<DrainerOptions>;
@@ -215,39 +244,58 @@ async function stopWithin(shutdownMs: number, applications: Applications, runtim
  * @throws RuntimeError `badOption`, `portTaken`, `startFailed` with what went wrong; then nothing is left running.
  */
 export async function start(url: URL | string, options: StartOptions = {}): Promise<App> {
-  const { port, server, shutdownMs = DEFAULT_SHUTDOWN_MS } = options;
+  const { app } = await startOn(url, options, true);
+  return app;
+}
+
+/** {@link start}, where the I/O threads share a port, or each have one of their own: for tests on Node.js 20. */
+export async function startOn(url: URL | string, options: StartOptions, isShared: boolean): Promise<Started> {
+  const { port, server, address, ioThreads = 1, shutdownMs = DEFAULT_SHUTDOWN_MS } = options;
   if (port !== undefined && server !== undefined) {
     throw new RuntimeError(ErrorCode.badOption, "both port and server were given; give a port, or a server of yours");
   }
   if (port !== undefined) checkInteger("port", port, 0, 65_535);
   checkInteger("shutdownMs", shutdownMs, 0, MAX_SHUTDOWN_MS);
+  checkIoThreads(ioThreads, options);
   const http = resolveHttpOptions(options.http ?? {});
   const drainer = resolveDrainerOptions(options.drainer ?? {});
   const connectionLimits = resolveConnectionLimits(options);
   const offloadOptions = resolveOffloadPoolOptions(options.offload ?? {});
-  const runtime = await Runtime.start(url, services, options, ownDefinitions);
+  if (ioThreads > 1 && isShared) await checkReusePort(ioThreads);
+  const io = ioThreads === 1 ? null : new IoEndpoints(ioThreads - 1);
+  const runtime = await Runtime.start(url, services, options, ownDefinitions, io);
   const offload = runtime.serviceHandler(OFFLOAD) as OffloadService; // what offloadService opened on this thread
   offload.configure(offloadOptions);
   const applications = new Applications(runtime);
   try {
     const manifests = runtime.manifest as readonly ApplicationManifest[]; // what Application.describe made
     // The application itself before its dependencies.
-    const mounts = await loadMounts(manifests.toReversed().flatMap((manifest) => manifest.mounts));
+    const described = manifests.toReversed().flatMap((manifest) => manifest.mounts);
+    const mounts = shareOfMounts(described, ioThreads);
+    const loaded = await loadMounts(mounts);
     await applications.start(manifests);
     const counts = new Counts();
+    const addresses = new AddressCounts(connectionLimits.maxConnectionsPerAddress);
+    const limits = shareOf(connectionLimits, ioThreads);
+    const host = options.host ?? "localhost";
     const endpoint = new Endpoint({
-      mounts,
+      mounts: loaded,
       topics: runtime.serviceHandler(PUBSUB) as Topics, // what pubsubService opened on this thread
       openPort: (handler, label) => runtime.openPort(handler, label),
-      host: options.host ?? "localhost",
-      counts,
-      connectionLimits,
+      ...{ host, counts },
+      admission: new Admission(limits, io?.total, addresses),
+      maxTotalBufferedBytes: limits.maxTotalBufferedBytes,
+      secret: io?.secret ?? null,
     });
     if (server !== undefined) endpoint.attach(server);
-    const bound = port === undefined ? undefined : await endpoint.listen(port, options.address, http);
-    const app = new App({ runtime, endpoint, applications, offload, counts, port: bound, shutdownMs, drainer });
+    const isReused = io !== null && isShared;
+    const free = isReused ? await freePort(port ?? 0, address) : port;
+    const shared = isReused ? (free ?? null) : null;
+    await io?.open(runtime, { mounts, host, port: shared, address, http, limits, addresses, counts });
+    const bound = free === undefined ? undefined : await endpoint.listen(free, address, http, isReused); // last: it may fail
+    const app = new App({ runtime, endpoint, applications, offload, counts, io, port: bound, shutdownMs, drainer });
     if (options.stopOnSignals ?? port !== undefined) stopOnSignals(app);
-    return app;
+    return { app, ports: () => (bound === undefined ? [] : [bound, ...(io?.ports ?? [])]) };
   } catch (error) {
     await stopWithin(shutdownMs, applications, runtime);
     await offload.close();

@@ -17,8 +17,9 @@ import { Cells, type SharedBuffers } from "./shared/shared.js";
 /**
  * @param dedicated - How many of the slots, the last ones, are kept for definitions.
  * @param seed - Of the tables these are a copy of, if they are one.
+ * @param io - How many of the slots, those after the schedulers', are I/O threads.
  */
-export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31)): SharedBuffers {
+export function allocateShared(slots: number, dedicated = 0, seed: number = randomInt(2 ** 31), io = 0): SharedBuffers {
   const tables = {
     cells: new SharedArrayBuffer(Cells.bytes(slots)),
     placements: new SharedArrayBuffer(Placements.bytes()),
@@ -28,6 +29,7 @@ export function allocateShared(slots: number, dedicated = 0, seed: number = rand
     seed,
     slots,
     dedicated,
+    io,
   };
   return { ...tables, marks: new SharedArrayBuffer(Marks.bytes(tables)) };
 }

@@ -75,7 +75,7 @@ function content(report: Report): Content {
     }
     case "thread_down": {
       const [first = "", ...more] = report.reason.split("\n");
-      const headline = `scheduler ${report.scheduler} (thread ${report.thread}) is down: ${first}`;
+      const headline = `${report.isIo ? "I/O thread" : "scheduler"} ${report.scheduler} (thread ${report.thread}) is down: ${first}`;
       const lines: Line[] = more.length === 0 ? [] : [["reason", report.reason]];
       if (report.culprit !== undefined) lines.push(["culprit", culpritOf(report.culprit)]);
       return [headline, lines];

@@ -15,8 +15,8 @@ export type Isolation = (typeof ISOLATIONS)[number];
 
 export interface RuntimeOptions {
   /**
-   * Scheduler threads, 0 to 31. With 0 everything runs on the calling thread: for debugging and tests; isolation is off.
-   * @defaultValue one less than the cores, but at least 2, so that the death of one never leaves nobody
+   * Scheduler threads, 0 to 31, further I/O threads counted. With 0 everything runs on the calling thread: for debugging and tests; isolation is off.
+   * @defaultValue as many as I/O threads leave of the cores, but at least 2, so that the death of one never leaves nobody
    */
   readonly schedulers?: number;
   /**
@@ -109,12 +109,14 @@ const MAX_BYTES = 2 ** 44;
 
 export const DEFAULT_BUDGETS: Budgets = { messageBudget: 64, turnBudgetMs: 4, longMailbox: 10_000 };
 
-/** The I/O thread has one of the slots. */
+/** The main I/O thread has one of the slots. */
 const MAX_THREADS = MAX_SLOTS - 1;
 const DEFAULT_DEDICATED_THREADS = 4;
 
-export function resolveRuntimeOptions(options: RuntimeOptions): Required<RuntimeOptions> {
-  const schedulers = options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1, MAX_THREADS));
+/** @param io - I/O threads beside the main one. */
+export function resolveRuntimeOptions(options: RuntimeOptions, io = 0): Required<RuntimeOptions> {
+  const most = MAX_THREADS - io;
+  const schedulers = options.schedulers ?? Math.max(2, Math.min(availableParallelism() - 1 - io, most));
   const resolved: Required<RuntimeOptions> = {
     schedulers,
     isolation: options.isolation ?? "thread",
@@ -124,7 +126,7 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     maxThreadRestarts: options.maxThreadRestarts ?? 10,
     threadRestartWindowMs: options.threadRestartWindowMs ?? 10_000,
     maxDedicatedThreads:
-      options.maxDedicatedThreads ?? Math.max(0, Math.min(DEFAULT_DEDICATED_THREADS, MAX_THREADS - schedulers)),
+      options.maxDedicatedThreads ?? Math.max(0, Math.min(DEFAULT_DEDICATED_THREADS, most - schedulers)),
     dedicatedRetryMs: options.dedicatedRetryMs ?? 5000,
     quarantineAfter: options.quarantineAfter ?? 3,
     quarantineWindowMs: options.quarantineWindowMs ?? 60_000,
@@ -140,9 +142,9 @@ export function resolveRuntimeOptions(options: RuntimeOptions): Required<Runtime
     reportLevel: options.reportLevel ?? DEFAULT_REPORTING.level,
     maxReportsPerSecond: options.maxReportsPerSecond ?? DEFAULT_REPORTING.maxPerSecond,
   };
-  checkInteger("schedulers", resolved.schedulers, 0, MAX_THREADS);
+  checkInteger("schedulers", resolved.schedulers, 0, most);
   checkIsolation(resolved);
-  checkInteger("maxDedicatedThreads", resolved.maxDedicatedThreads, 0, MAX_THREADS - resolved.schedulers);
+  checkInteger("maxDedicatedThreads", resolved.maxDedicatedThreads, 0, most - resolved.schedulers);
   checkInteger("dedicatedRetryMs", resolved.dedicatedRetryMs, 1, 2 ** 31 - 1);
   checkInteger("quarantineAfter", resolved.quarantineAfter, 0, 1_000_000);
   checkInteger("quarantineWindowMs", resolved.quarantineWindowMs, 1, 2 ** 31 - 1);

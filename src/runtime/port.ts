@@ -187,7 +187,13 @@ export function openServices(scheduler: Scheduler, services: readonly Service[])
   }
 }
 
-/** The port of a service on the I/O thread. */
+/** The handler of a service of this thread. */
+export function handlerOf(scheduler: Scheduler, name: string): PortHandler | null {
+  const pid = scheduler.services.get(name);
+  return pid === undefined ? null : (scheduler.processes.get(pid)?.port ?? null);
+}
+
+/** The port of a service on the main I/O thread. */
 export function mainService(scheduler: Scheduler, name: string): Pid | undefined {
   const index = [...scheduler.services.keys()].indexOf(name);
   const main = scheduler.cells.threadOf(0);

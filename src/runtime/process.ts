@@ -13,12 +13,12 @@ import { type ExitMessage, isDown, isExit, type TimeoutMessage } from "../core/m
 import { isPid, type Pid, threadOf } from "../core/pid.js";
 import type { Ref } from "../core/ref.js";
 import type { Destination } from "../core/via.js";
-import { type Definition, isDefinition } from "./behaviour.js";
+import { type Definition, isDefinition, type PortHandler } from "./behaviour.js";
 import { current } from "./context.js";
 import type { ProcessInfo } from "./info.js";
 import { Op } from "./links/wire.js";
 import { find, lookUp } from "./naming.js";
-import { mainService, servicePeers } from "./port.js";
+import { handlerOf, mainService, Port, servicePeers } from "./port.js";
 import { NO_LIMIT, type ProcessRecord } from "./process-record.js";
 import type { OwnReport, ReportBody, ReportLevel } from "./report.js";
 import { openRequest } from "./requests.js";
@@ -295,13 +295,24 @@ export function service(name: string): Pid {
   return found(name, current().scheduler.services.get(name));
 }
 
-/** The same service on the I/O thread: for what the whole runtime has one of. */
+/** What the service of the calling process's thread is. For protocols built on the runtime. */
+export function serviceHandler(name: string): PortHandler {
+  return found(name, handlerOf(current().scheduler, name) ?? undefined);
+}
+
+/** Opens ports on the calling process's thread, also when that has ended: they are nobody's. For protocols built on the runtime. */
+export function portOpener(): (handler: PortHandler, label: string) => Port {
+  const { scheduler } = current();
+  return (handler, label) => new Port(scheduler, handler, label);
+}
+
+/** The same service on the main I/O thread: for what the whole runtime has one of. */
 export function ioService(name: string): Pid {
   return found(name, mainService(current().scheduler, name));
 }
 
-function found(name: string, pid: Pid | undefined): Pid {
-  if (pid !== undefined) return pid;
+function found<T>(name: string, it: T | undefined): T {
+  if (it !== undefined) return it;
   throw new RuntimeError(ErrorCode.noProcess, `this thread runs no service "${name}"`);
 }
 
@@ -322,7 +333,7 @@ export { register, unregister, whereis } from "./naming.js";
 export { notSendable } from "./not-sendable.js";
 export type { Placement } from "./placing.js";
 export type { OffloadedOutcome, OffloadedTask } from "./pool-thread.js";
-export { Port, type Service, type Spawned } from "./port.js";
+export type { Service, Spawned } from "./port.js";
 export { receive, timeout } from "./receiving.js";
 export {
   findRegistry,
@@ -357,4 +368,4 @@ export {
   spawnMonitor,
   spawnRequest,
 } from "./spawning.js";
-export { isDefinition, isPid };
+export { isDefinition, isPid, Port };

@@ -46,6 +46,17 @@ export async function loadProgram(url: string): Promise<LoadedProgram> {
   return { program, definitions, manifest, listed: definitions.list() };
 }
 
+/** Loads an application module into the calling thread. @throws RuntimeError `startFailed` with what it threw. */
+export async function loadInline(url: string): Promise<LoadedProgram> {
+  try {
+    return await loadProgram(url);
+  } catch (error) {
+    throw new RuntimeError(ErrorCode.startFailed, `the application could not start: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 function isProgram(value: unknown): value is Program {
   return (
     typeof value === "object" && value !== null && typeof (value as { describe?: unknown }).describe === "function"

@@ -119,7 +119,10 @@ export interface ThreadReport {
   readonly tag: "thread_down";
   /** Milliseconds since 1970. */
   readonly timeMs: number;
+  /** Its slot: schedulers come first, then I/O threads, then what is kept for definitions. */
   readonly scheduler: number;
+  /** It was an I/O thread: its connections are gone, too. */
+  readonly isIo?: boolean;
   readonly thread: number;
   readonly reason: string;
   /** `exit`: it ended by itself; `stuck`, `swollen`, `deaf`: the watchdog ended it. */

@@ -1,6 +1,7 @@
 /**
- * The runtime seen from the main thread: the I/O thread's scheduler (slot 0), and the scheduler threads, which it starts,
- * watches and replaces. A thread is a supervised child whose death is the exit of everything on it:
+ * The runtime seen from the main thread: its own scheduler (slot 0), which is an I/O thread's, and the scheduler threads and
+ * further I/O threads, which it starts, watches and replaces. A thread is a supervised child whose death is the exit of everything
+ * on it:
  *
  *  1. its slot is marked empty and its names are free, for all threads at once (shared memory);
  *  2. each thread takes in what the dead one had still sent, then fires its links and monitors to it;
@@ -15,14 +16,15 @@ import { context } from "./context.js";
 import { Definitions } from "./definitions.js";
 import type { SchedulerHost } from "./hosts/host.js";
 import { Hosting } from "./hosts/hosting.js";
+import { storyOf } from "./hosts/story.js";
 import { ThreadKeeper } from "./hosts/thread-keeper.js";
 import type { Culprit, Loaded } from "./hosts/thread-protocol.js";
 import { Hub } from "./links/hub.js";
 import { type RuntimeOptions, reportingOf, resolveRuntimeOptions } from "./options.js";
-import { openServices, Port, type Service, servicePids } from "./port.js";
+import { handlerOf, openServices, Port, type Service, servicePids } from "./port.js";
 import type { ProcessRecord } from "./process-record.js";
-import { type LoadedProgram, loadProgram } from "./program.js";
-import type { BlackBoxReport, Report, ThreadReport } from "./report.js";
+import { type LoadedProgram, loadInline } from "./program.js";
+import type { BlackBoxReport, Report } from "./report.js";
 import type { Scheduler } from "./scheduler.js";
 import { Marks } from "./shared/marks.js";
 import type { SharedBuffers } from "./shared/shared.js";
@@ -34,11 +36,21 @@ import { type Verdict, Watchdog } from "./watchdog/watchdog.js";
 
 export type { RuntimeOptions };
 
-/** The thread number of the I/O thread, and its slot. */
+/** The thread number of the main thread, and its slot. */
 const MAIN = 0;
 
 /** How long {@link Runtime.stop} waits for terminated threads: one in a native call cannot be stopped before it returns. */
 const TERMINATION_WAIT_MS = 5000;
+
+/** I/O threads beside the main one: as schedulers they run no code of the user's, and what they load is the library's own. */
+export interface IoThreads {
+  readonly count: number;
+  /** URL of the program they load: with the services that all threads have, in the same order. */
+  readonly program: string;
+  /** One takes turns. `beside` is a process on it, for as long as it lives. Also called for each that takes the place of another. */
+  ready(beside: Pid): void;
+}
+
 export class Runtime {
   readonly options: Required<RuntimeOptions>;
   readonly scheduler: Scheduler;
@@ -46,6 +58,7 @@ export class Runtime {
   readonly stopped: Promise<string>;
 
   readonly #url: string;
+  readonly #io: IoThreads | null;
   readonly #shared: SharedBuffers;
   readonly #hosting: Hosting;
   readonly #threads = new Map<number, SchedulerHost>();
@@ -70,6 +83,7 @@ export class Runtime {
    * @param url - URL of the application module, loaded by every scheduler thread.
    * @param services - The services of the I/O thread: the same, in the same order, as the application's program has.
    * @param own - The definitions the I/O thread can start by itself: those of the application's program.
+   * @param io - The I/O threads beside this one, which is one.
    * @throws RuntimeError `startFailed` if the module cannot be loaded, with what it threw.
    */
   static async start(
@@ -77,16 +91,17 @@ export class Runtime {
     services: readonly Service[],
     options: RuntimeOptions = {},
     own: Readonly<Record<string, Definition>> = {},
+    io: IoThreads | null = null,
   ): Promise<Runtime> {
-    const resolved = resolveRuntimeOptions(options);
-    const inline = resolved.schedulers === 0 ? await loadHere(String(url)) : undefined;
+    const resolved = resolveRuntimeOptions(options, io?.count);
+    const inline = resolved.schedulers === 0 ? await loadInline(String(url)) : undefined;
     const definitions = inline?.definitions ?? new Definitions(own);
-    const runtime = new Runtime(String(url), resolved, inline, inline?.program.services ?? services, definitions);
+    const runtime = new Runtime(String(url), resolved, inline, inline?.program.services ?? services, definitions, io);
     if (inline !== undefined) return runtime;
     try {
-      const slots = Array.from({ length: resolved.schedulers }, (_, index) => index + 1);
+      const slots = Array.from({ length: runtime.#lastShared }, (_, index) => index + 1);
       const [loaded] = await Promise.all(slots.map((slot) => runtime.#startThread(slot)));
-      const { manifest, definitions } = loaded as Loaded; // there is one scheduler at least
+      const { manifest, definitions } = loaded as Loaded; // the first scheduler, of which there is one at least
       runtime.#manifest = manifest;
       await Promise.all(runtime.#keeper.place(definitions).map((slot) => runtime.#startThread(slot)));
       runtime.#up = true;
@@ -104,11 +119,13 @@ export class Runtime {
     inline: LoadedProgram | undefined,
     services: readonly Service[],
     definitions: Definitions,
+    io: IoThreads | null,
   ) {
     this.#url = url;
+    this.#io = io;
     this.options = options;
     const dedicated = options.schedulers === 0 ? 0 : options.maxDedicatedThreads;
-    this.#shared = allocateShared(1 + options.schedulers + dedicated, dedicated);
+    this.#shared = allocateShared(1 + this.#lastShared + dedicated, dedicated, undefined, io?.count);
     const marks = options.isolation === "process" ? null : new Marks(this.#shared, MAIN);
     const hub = new Hub(this.#shared, marks);
     this.scheduler = bootScheduler({
@@ -133,7 +150,7 @@ export class Runtime {
     this.scheduler.cells.setThread(MAIN, MAIN);
     this.#keeper = new ThreadKeeper({
       limits: options,
-      firstSlot: 1 + options.schedulers,
+      firstSlot: 1 + this.#lastShared,
       slots: dedicated,
       placements: this.scheduler.placements,
       report: this.scheduler.report,
@@ -142,6 +159,11 @@ export class Runtime {
       zombies: (slot) => [...this.#zombies.keys()].filter((thread) => thread.slot === slot).length,
     });
     this.#unhear = inline === undefined ? () => {} : this.#runInline();
+  }
+
+  /** The last slot that is not kept for definitions: after the schedulers come the I/O threads. */
+  get #lastShared(): number {
+    return this.options.schedulers + (this.#io?.count ?? 0);
   }
 
   /** What the application module says of itself. */
@@ -169,6 +191,11 @@ export class Runtime {
     return this.options.schedulers > 0;
   }
 
+  /** A process on each I/O thread beside this one that takes turns. */
+  get ioThreads(): readonly Pid[] {
+    return [...this.#threads.values()].flatMap(({ isIo, pulse }) => (isIo ? (pulse ?? []) : []));
+  }
+
   /** Runs `action` in the name of the host: code outside any process, which may then use the functions of `process.ts`. */
   asHost<T>(action: () => T): T {
     if (this.#stopping) throw new RuntimeError(ErrorCode.runtimeStopped, "the runtime has stopped");
@@ -182,8 +209,7 @@ export class Runtime {
 
   /** The handler of a service on the I/O thread. */
   serviceHandler(name: string): PortHandler | null {
-    const pid = this.scheduler.services.get(name);
-    return pid === undefined ? null : (this.scheduler.processes.get(pid)?.port ?? null);
+    return handlerOf(this.scheduler, name);
   }
 
   /** Tells people something worth a line. */
@@ -243,20 +269,25 @@ export class Runtime {
   #startThread(slot: number): Promise<Loaded> {
     const number = this.#reserved.get(slot) ?? this.#nextThread++;
     this.#reserved.delete(slot);
+    const io = slot > this.options.schedulers && slot <= this.#lastShared ? this.#io : null;
     const setup = {
       number,
       slot,
-      url: this.#url,
+      url: io?.program ?? this.#url,
+      isIo: io !== null,
       shared: this.#shared,
       options: this.options,
       heard: (report: Report) => this.scheduler.reports.pass(report),
-      ready: () => this.#threadReady(number, slot),
+      ready: (host: SchedulerHost) => {
+        this.#threadReady(number, slot);
+        if (host.pulse !== null) io?.ready(host.pulse);
+      },
       exited: (gone: SchedulerHost, reason: string) => {
         if (this.#zombies.delete(gone)) return; // its death was dealt with when it was given up
         this.#threadDown(gone, reason);
       },
     };
-    const kind = this.#keeper.isProcess(slot) ? "process" : this.options.isolation;
+    const kind = this.#keeper.isProcess(slot) ? "process" : this.options.isolation; // with I/O threads that is "thread"
     const thread = this.#hosting.start(setup, kind, this.#threads.values());
     this.#threads.set(number, thread);
     return thread.started;
@@ -328,15 +359,23 @@ export class Runtime {
 
   /** Answers whether a definition is to blame for it. */
   #threadDown(thread: SchedulerHost, reason: string, verdict?: Verdict): boolean {
-    const { number, slot } = thread;
+    const { number, slot, isIo } = thread;
     this.#threads.delete(number);
     if (this.#stopping || !this.#up) return false;
     const story = storyOf(thread, verdict);
     const { pid, definition } = story.culprit?.isCertain === true ? story.culprit : { pid: null, definition: null };
+    const blamed = isIo ? null : definition; // what is on an I/O thread belongs there
     const culprit: Culprit | null = pid === null ? null : { pid, reason: ["scheduler_down", story.cause] };
-    this.scheduler.report({ tag: "thread_down", scheduler: slot, thread: number, reason, ...story });
+    this.scheduler.report({
+      tag: "thread_down",
+      scheduler: slot,
+      thread: number,
+      reason,
+      ...(isIo ? { isIo } : {}),
+      ...story,
+    });
     // Decided before any process hears of it: who starts again at once shall find where.
-    const follow = this.#keeper.died(slot, definition, reason, this.scheduler.clock.now(), this.#nextThread);
+    const follow = this.#keeper.died(slot, blamed, reason, this.scheduler.clock.now(), this.#nextThread);
     if (!this.#reserved.has(slot)) this.scheduler.cells.setThread(slot, undefined);
     this.scheduler.interest.clearSlot(slot);
     this.#hosting.gone(thread); // what it had still sent by way of the main thread, before they hear of its end
@@ -348,41 +387,11 @@ export class Runtime {
       this.notice(`stopping: ${follow.message}`);
       void this.stop(follow.message);
     } else this.#open(follow.tag === "start" ? [...follow.opened, slot] : follow.opened);
-    return definition !== null;
+    return blamed !== null;
   }
 
   /** If one of these fails too, its exit comes back to `#threadDown` and counts. */
   #open(slots: readonly number[]): void {
     for (const slot of slots) this.#startThread(slot).catch(() => {});
-  }
-}
-
-/** What the report of a dead thread says beside its reason. */
-function storyOf(
-  thread: SchedulerHost,
-  verdict: Verdict | undefined,
-): Pick<ThreadReport, "cause" | "culprit" | "blockedMs" | "heapBytes"> {
-  const { last, isRunning } = thread.vitals;
-  const who = last === null ? null : { ...last, definition: thread.definitionOf(last.definition) };
-  if (verdict === undefined) {
-    // It ended inside a slice: of `process.exit`, or at V8's limit. Otherwise nobody knows whose doing it was. Of an OS process that
-    // ended without a word it is only known who was in a slice when it was last heard of.
-    const isCertain = !thread.isVanished;
-    return who !== null && isRunning ? { cause: "exit", culprit: { ...who, isCertain } } : { cause: "exit" };
-  }
-  const { cause, blockedMs, heapBytes } = verdict;
-  // Many have run since it became deaf: who did it can't be told.
-  if (cause === "deaf") return { cause, heapBytes };
-  const culprit = who === null ? {} : { culprit: { ...who, isCertain: isRunning && blockedMs > 0 } };
-  return { cause, blockedMs, heapBytes, ...culprit };
-}
-
-async function loadHere(url: string): Promise<LoadedProgram> {
-  try {
-    return await loadProgram(url);
-  } catch (error) {
-    throw new RuntimeError(ErrorCode.startFailed, `the application could not start: ${String(error)}`, {
-      cause: error,
-    });
   }
 }

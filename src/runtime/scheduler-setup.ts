@@ -23,7 +23,7 @@ export interface Budgets {
 export interface SchedulerSetup {
   /** Number of this thread: never used again after its death. */
   readonly thread: number;
-  /** The slot it fills: 0 is the I/O thread, 1 … N are schedulers. */
+  /** The slot it fills: 0 is the main I/O thread, 1 … N are schedulers; see `shared.ts`. */
   readonly slot: number;
   readonly cells: Cells;
   readonly names: Names;

@@ -11,12 +11,11 @@
  * ```
  */
 import { isUtf8 } from "node:buffer";
-import type { ServerResponse } from "node:http";
 import type { ConnectionDriver, Drainable, SharedMessage, Transport } from "../channels/transport.js";
 import type { ExitReason } from "../core/exit-reason.js";
 import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
-import { answerPoll, answerStatus, PollStatus } from "./longpoll-answer.js";
+import { answerPoll, answerStatus, type PollResponse, PollStatus } from "./longpoll-answer.js";
 import type { Budget } from "./longpoll-body.js";
 
 /** What a session needs of its mount. */
@@ -55,7 +54,7 @@ export class LongPollSession implements Transport, Drainable {
   #replaced: WaitingPoll[] | null = null;
   #ended = false;
   /** Answers to POSTs that wait until the client may go on: it sends no more before it has them. `null`: it may. */
-  #heldPosts: ServerResponse[] | null = null;
+  #heldPosts: PollResponse[] | null = null;
 
   /** @param leave - Called when it has ended. */
   constructor(id: string, host: SessionHost, leave: () => void) {
@@ -76,7 +75,7 @@ export class LongPollSession implements Transport, Drainable {
   // ---- from the mount ----
 
   /** A poll has come: it is answered at once if something waits for it, else when something comes. */
-  poll(response: ServerResponse, token: string): void {
+  poll(response: PollResponse, token: string): void {
     this.flush();
     const before = this.#poll;
     if (before !== null) this.#replace(before);
@@ -111,7 +110,7 @@ export class LongPollSession implements Transport, Drainable {
   }
 
   /** Its messages were taken: answers the POST as soon as the client may send more. */
-  posted(response: ServerResponse): void {
+  posted(response: PollResponse): void {
     if (this.#heldPosts === null) answerStatus(response, PollStatus.ok);
     else this.#heldPosts.push(response);
   }
@@ -205,12 +204,12 @@ export class LongPollSession implements Transport, Drainable {
 
 /** A request that waits for messages. */
 class WaitingPoll {
-  readonly response: ServerResponse;
+  readonly response: PollResponse;
   readonly #session: LongPollSession;
   readonly #token: string;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(session: LongPollSession, response: ServerResponse, token: string, windowMs: number) {
+  constructor(session: LongPollSession, response: PollResponse, token: string, windowMs: number) {
     this.#session = session;
     this.response = response;
     this.#token = token;

@@ -6,8 +6,8 @@
  * SFMyNTY . base64url of ["session id", milliseconds] . base64url of HMAC-SHA256
  * ```
  *
- * The key is made when the socket is mounted and never leaves it: a session ends with its runtime, so a key that outlived it
- * would open nothing.
+ * The key is made when the socket is mounted, or with the endpoint if that is on several threads, and never leaves it: a session
+ * ends with its runtime, so a key that outlived it would open nothing.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../core/clock.js";
@@ -37,6 +37,14 @@ export class SessionTokens {
 
   /** The session it names; undefined if it was never issued here, was changed, or is too old. */
   verify(token: string): string | undefined {
+    const read = this.read(token);
+    if (read === undefined) return undefined;
+    const [sessionId, signedAtMs] = read;
+    return this.#clock.now() - signedAtMs <= this.#maxAgeMs ? sessionId : undefined;
+  }
+
+  /** What was signed with this key, by the clock of who has signed it: that may be another thread's. */
+  read(token: string): readonly [sessionId: string, signedAtMs: number] | undefined {
     if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
     const [header, payload = "", signature = "", ...more] = token.split(".");
     if (header !== protectedHeader || more.length > 0) return undefined;
@@ -44,8 +52,7 @@ export class SessionTokens {
     const expected = Buffer.from(this.#signature(`${header}.${payload}`).toString("base64url"));
     const given = Buffer.from(signature);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-    const [sessionId, signedAtMs] = JSON.parse(Buffer.from(payload, "base64url").toString()) as [string, number]; // we signed it
-    return this.#clock.now() - signedAtMs <= this.#maxAgeMs ? sessionId : undefined;
+    return JSON.parse(Buffer.from(payload, "base64url").toString()) as [string, number]; // we signed it
   }
 
   #signature(text: string): Buffer {

@@ -1,7 +1,8 @@
 /**
  * Long poll, for clients behind something that lets no WebSocket through: a GET waits for messages, a POST sends some, and a
  * token says which session they belong to. `Phoenix.Transports.LongPoll` and its server process, here in plain data on the
- * I/O thread: any request finds its session in a table, so nothing in front has to be sticky within one runtime.
+ * I/O thread: any request finds its session in a table, or the thread that has it (`longpoll-relay.ts`), so nothing in front has
+ * to be sticky within one runtime.
  *
  * Everything that a client can make grow has a limit: {@link LongPollOptions}.
  *
@@ -13,9 +14,19 @@ import type { ConnectOutcome, Drainable } from "../channels/transport.js";
 import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
 import type { LimitCode } from "../core/limit-codes.js";
-import { answerHttp, answerPoll, answerPreflight, answerStatus, PollStatus } from "./longpoll-answer.js";
+import type { Pid } from "../core/pid.js";
+import { isPid, type Port, type PortHandler } from "../runtime/process.js";
+import {
+  answerHttp,
+  answerPoll,
+  answerPreflight,
+  answerStatus,
+  type PollResponse,
+  PollStatus,
+} from "./longpoll-answer.js";
 import { messagesOf } from "./longpoll-batch.js";
 import { type Body, type Budget, readBody } from "./longpoll-body.js";
+import { type PassedRequest, Relay } from "./longpoll-relay.js";
 import { LongPollSession, type SessionHost } from "./longpoll-session.js";
 import { SessionTokens } from "./longpoll-token.js";
 
@@ -67,6 +78,8 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 /** The longest delay Node.js timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+type Entered = (() => void) | "max_connections" | "max_connections_per_address";
+
 /** A request that went through `checkOrigin`. */
 export interface LongPollRequest {
   readonly request: IncomingMessage;
@@ -74,9 +87,15 @@ export interface LongPollRequest {
   /** The parameter `token`. A header `x-phoenix-longpoll-token` goes before it. */
   readonly token: unknown;
   /** Asks whether there is room for one more client: what is to be called when it is gone, or why there is none. */
-  readonly enter: () => (() => void) | "max_connections" | "max_connections_per_address";
+  readonly enter: () => Entered | Promise<Entered>;
   /** Asks whether the client may connect, should this begin a session. */
   readonly connect: () => Promise<ConnectOutcome>;
+}
+
+/** What the mounts of one socket on several threads have in common. */
+export interface SharedMount {
+  readonly key: Uint8Array;
+  readonly openPort: (handler: PortHandler, label: string) => Port;
 }
 
 /** The long-poll sessions of one mounted socket. */
@@ -90,21 +109,29 @@ export class LongPollMount implements SessionHost {
   /** Clients whose `connect` has not answered yet. */
   readonly #connecting = new Set<ServerResponse>();
   readonly #sweep: NodeJS.Timeout;
+  /** The way to sessions on other threads. */
+  readonly #relay: Relay | null;
   #sweeps = 0;
   #unflushed: LongPollSession[] = [];
   #stopped = false;
 
-  /** @param hit - Told each time that a limit has struck. */
+  /**
+   * @param hit - Told each time that a limit has struck.
+   * @param shared - If other threads have the same mount: what all of them sign tokens with, and the way to them.
+   */
   constructor(
     options: LongPollOptions,
     afterTurn: (action: () => void) => void,
     hit: (code: LimitCode) => void = () => {},
     clock: Clock = monotonicClock,
+    shared: SharedMount | null = null,
   ) {
     this.hit = hit;
     this.#options = resolveLongPollOptions(options);
     this.#afterTurn = afterTurn;
-    this.#tokens = new SessionTokens(randomBytes(32), this.#options.tokenMaxAgeMs, clock);
+    this.#tokens = new SessionTokens(shared?.key ?? randomBytes(32), this.#options.tokenMaxAgeMs, clock);
+    this.#relay =
+      shared === null ? null : new Relay(shared.openPort, (request, response) => this.#take(request, response));
     this.budget = budgetOf(this.#options.maxTotalBytes);
     this.#sweep = setInterval(this.#endIdle, (this.windowMs * WINDOWS_UNTIL_IDLE) / SWEEPS_UNTIL_IDLE);
     this.#sweep.unref();
@@ -135,19 +162,30 @@ export class LongPollMount implements SessionHost {
       case "GET":
         return this.#poll(asked);
       case "POST": {
-        const session = this.#find(tokenOf(asked));
-        if (session === undefined) return answerStatus(response, PollStatus.gone);
-        // The answer to its last POST is held back. Who sends another one all the same is not slowed down by that.
-        if (session.isPaused) {
-          this.hit("refused.post");
-          return this.#turnAway(response, 429);
+        const token = tokenOf(asked);
+        const session = this.#find(token);
+        if (session === undefined) {
+          const elsewhere = this.#ownerOf(token);
+          if (elsewhere === undefined) return answerStatus(response, PollStatus.gone);
+          void this.#passPost(elsewhere, token as string, request, response); // it was read
+          return;
         }
+        if (this.#isTooEarly(session, response)) return;
         void this.#post(session, request, response);
         return;
       }
       default:
         return answerHttp(response, 400, ""); // as Phoenix, which says nothing to others
     }
+  }
+
+  /** Handles a request that came in on another thread; `false` if its session is not here. */
+  #take({ token, contentType, body }: PassedRequest, response: PollResponse): boolean {
+    const session = this.#find(token);
+    if (session === undefined) return false;
+    if (body === null) this.#pollOf(session, response, token);
+    else if (!this.#isTooEarly(session, response)) this.#receive(session, contentType, body, response);
+    return true;
   }
 
   /** Begins no more sessions; those there are go on. */
@@ -178,17 +216,39 @@ export class LongPollMount implements SessionHost {
   #poll(asked: LongPollRequest): void {
     const token = tokenOf(asked);
     const session = this.#find(token);
-    if (session === undefined) {
-      void this.#open(asked);
-      return;
+    if (session !== undefined) return this.#pollOf(session, asked.response, token as string); // a session was found by it
+    const owner = this.#ownerOf(token);
+    if (owner === undefined) void this.#open(asked);
+    else {
+      const poll = { token: token as string, contentType: undefined, body: null }; // it was read
+      this.#relay?.pass(owner, poll, asked.response, () => void this.#open(asked));
     }
+  }
+
+  #pollOf(session: LongPollSession, response: PollResponse, token: string): void {
     session.heardAt = this.#sweeps;
-    session.poll(asked.response, token as string); // a session was found by it
+    session.poll(response, token);
+  }
+
+  /** The answer to its last POST is held back. Who sends another one all the same is not slowed down by that. */
+  #isTooEarly(session: LongPollSession, response: PollResponse): boolean {
+    if (!session.isPaused) return false;
+    this.hit("refused.post");
+    this.#turnAway(response, 429);
+    return true;
   }
 
   #find(token: unknown): LongPollSession | undefined {
     const id = typeof token === "string" ? this.#tokens.verify(token) : undefined;
     return id === undefined ? undefined : this.#sessions.get(id);
+  }
+
+  /** The mount on another thread whose session a token names, if it was signed there. */
+  #ownerOf(token: unknown): Pid | undefined {
+    const own = this.#relay?.pid;
+    const [id] = (own === undefined || typeof token !== "string" ? undefined : this.#tokens.read(token)) ?? [];
+    const owner = id?.slice(0, id.indexOf(" "));
+    return isPid(owner) && owner !== own ? owner : undefined;
   }
 
   async #open({ response, enter, connect }: LongPollRequest): Promise<void> {
@@ -198,17 +258,23 @@ export class LongPollMount implements SessionHost {
       this.hit("refused.max_sessions");
       return this.#turnAway(response);
     }
-    const entered = enter();
-    if (typeof entered === "string")
-      return this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
     this.#connecting.add(response);
+    const entering = enter();
+    const entered = entering instanceof Promise ? await entering : entering;
+    if (typeof entered === "string") {
+      // Stopped meanwhile, it has been turned away already.
+      if (this.#connecting.delete(response))
+        this.#turnAway(response, entered === "max_connections" ? 503 : 429, entered);
+      return;
+    }
     const outcome = await connect();
     const isHere = this.#connecting.delete(response) && !response.destroyed; // else stopped meanwhile, or the client is gone
     if (!isHere || outcome.tag !== "accepted") entered();
     if (!isHere) return;
     switch (outcome.tag) {
       case "accepted": {
-        const session = new LongPollSession(randomBytes(16).toString("base64url"), this, entered);
+        const id = randomBytes(16).toString("base64url");
+        const session = new LongPollSession(this.#relay === null ? id : `${this.#relay.pid} ${id}`, this, entered);
         session.heardAt = this.#sweeps;
         this.#sessions.set(session.id, session);
         session.driver = outcome.open(session);
@@ -225,9 +291,21 @@ export class LongPollMount implements SessionHost {
 
   async #post(session: LongPollSession, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await this.#read(session, request);
+    if (body.tag === "whole") this.#receive(session, request.headers["content-type"], body.text, response);
+    else this.#unread(body, response);
+  }
+
+  /** A POST for a session on another thread: its body is read here. */
+  async #passPost(owner: Pid, token: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { maxBodyBytes: maxBytes, bodyTimeoutMs: timeoutMs } = this.#options;
+    const body = await readBody(request, { maxBytes, timeoutMs, budget: this.budget });
+    if (body.tag !== "whole") return this.#unread(body, response);
+    const post = { token, contentType: request.headers["content-type"], body: body.text };
+    this.#relay?.pass(owner, post, response, () => answerStatus(response, PollStatus.gone));
+  }
+
+  #unread(body: Exclude<Body, { readonly tag: "whole" }>, response: ServerResponse): void {
     switch (body.tag) {
-      case "whole":
-        return this.#receive(session, request.headers["content-type"], body.text, response);
       case "gone":
         return;
       case "too_large":
@@ -256,7 +334,7 @@ export class LongPollMount implements SessionHost {
     return readBody(request, { maxBytes, timeoutMs, budget });
   }
 
-  #receive(session: LongPollSession, contentType: string | undefined, text: string, response: ServerResponse): void {
+  #receive(session: LongPollSession, contentType: string | undefined, text: string, response: PollResponse): void {
     const messages = messagesOf(contentType, text, this.#options.maxBatch);
     if (messages === undefined) return answerHttp(response, 500); // as Phoenix, whose decoder raises
     if (session.hasEnded) return answerStatus(response, PollStatus.gone);
@@ -267,7 +345,7 @@ export class LongPollMount implements SessionHost {
     session.posted(response);
   }
 
-  #turnAway(response: ServerResponse, status: 429 | 503 = 503, body?: string): void {
+  #turnAway(response: PollResponse, status: 429 | 503 = 503, body?: string): void {
     response.shouldKeepAlive = false;
     if (!response.headersSent) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
     if (status === 429) answerHttp(response, 429, body);

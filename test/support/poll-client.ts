@@ -12,14 +12,14 @@ export interface PollAnswer {
 export class PollClient extends FrameClient {
   /** Settles with the status that said so when its session is gone. */
   override readonly closed: Promise<number>;
-  readonly #url: string;
+  readonly #url: () => string;
   readonly #token: string;
   readonly #gone = new AbortController();
   #over: (status: number) => void = () => {};
   #unsent: string[] = [];
   #posting = false;
 
-  private constructor(url: string, token: string) {
+  private constructor(url: () => string, token: string) {
     super();
     this.#url = url;
     this.#token = token;
@@ -30,9 +30,18 @@ export class PollClient extends FrameClient {
     void this.#poll();
   }
 
-  static async connect(port: number | undefined, query = "vsn=2.0.0", path = "/socket/longpoll"): Promise<PollClient> {
-    const url = `http://127.0.0.1:${port}${path}?${query}`;
-    const { status, token } = await ask(url, {});
+  /** @param ports - Of several, each request goes to the next one. */
+  static async connect(
+    ports: number | undefined | readonly number[],
+    query = "vsn=2.0.0",
+    path = "/socket/longpoll",
+  ): Promise<PollClient> {
+    let requests = 0;
+    const url = (): string => {
+      const port = typeof ports === "object" ? ports[requests++ % ports.length] : ports;
+      return `http://127.0.0.1:${port}${path}?${query}`;
+    };
+    const { status, token } = await ask(url(), {});
     if (status !== 410 || token === undefined) throw new Error(`no session began, but ${status}`);
     return new PollClient(url, token);
   }
@@ -70,7 +79,7 @@ export class PollClient extends FrameClient {
   }
 
   #ask(init: RequestInit): Promise<PollAnswer> {
-    return ask(`${this.#url}&token=${this.#token}`, { ...init, signal: this.#gone.signal });
+    return ask(`${this.#url()}&token=${this.#token}`, { ...init, signal: this.#gone.signal });
   }
 }
 

@@ -94,6 +94,24 @@ export const SCHEDULERS: Series = {
   ],
 };
 
+/** Node.js can share a port between threads from 22.12 on. */
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const canShare = major > 22 || (major === 22 && minor >= 12);
+
+export const IO_THREADS: Series = {
+  title: "I/O threads: 100 connections with 1 and with 16 requests in flight, and fan-out to 1,000",
+  of: "I/O threads",
+  steps: (canShare ? [1, 2, 3] : [1]).map((ioThreads) => ({
+    label: number(ioThreads),
+    scenarios: [
+      echoOf(`io-threads-${ioThreads}-echo-1`, { connections: 100, schedulers: 2, ioThreads }),
+      echoOf(`io-threads-${ioThreads}-echo-16`, { connections: 100, schedulers: 2, ioThreads, inFlight: 16 }),
+      fanOutOf(`io-threads-${ioThreads}-fan-out`, { connections: 1000, schedulers: 2, ioThreads }),
+    ],
+  })),
+  columns: SCHEDULERS.columns,
+};
+
 /** Kibibytes of payload. */
 const SIZES = [0.0625, 1, 4, 16, 64] as const;
 
@@ -107,7 +125,7 @@ export const PAYLOADS: Series = {
   columns: [cpu("CPU µs a request", 0), rate("answers/s", 0), latency("50", 0), whole],
 };
 
-export const ALL_SERIES: readonly Series[] = [CONNECTIONS, TOPICS, SCHEDULERS, PAYLOADS];
+export const ALL_SERIES: readonly Series[] = [CONNECTIONS, TOPICS, SCHEDULERS, IO_THREADS, PAYLOADS];
 
 /** The table of a series in Markdown, with what disturbed it. `rows` are those of all its scenarios. */
 export function seriesTable(series: Series, rows: readonly Row[]): string {

@@ -23,6 +23,8 @@ export interface SchedulerHost {
   /** Never used again. */
   readonly number: number;
   readonly slot: number;
+  /** Whether it is an I/O thread, and no scheduler. */
+  readonly isIo: boolean;
   /** Settles with what it has loaded once it is ready; rejects with `startFailed` if it ends before. */
   readonly started: Promise<Loaded>;
   /** Whether it has loaded the application and takes turns. */
@@ -64,8 +66,9 @@ export interface HostMemory {
 export interface HostSetup {
   readonly number: number;
   readonly slot: number;
-  /** URL of the application module. */
+  /** URL of what it loads: the application module, or the program of I/O threads. */
   readonly url: string;
+  readonly isIo: boolean;
   readonly shared: SharedBuffers;
   readonly options: Required<RuntimeOptions>;
   readonly heard: (report: Report) => void;
@@ -81,7 +84,8 @@ export function threadDataOf(setup: HostSetup): Omit<ThreadData, "shared" | "pee
   return {
     thread: number,
     slot,
-    tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed },
+    tables: { slots: shared.slots, dedicated: shared.dedicated, seed: shared.seed, io: shared.io },
+    isIo: setup.isIo,
     budgets: budgetsOf(options),
     reporting: reportingOf(options),
     beatMs: beatMsOf(options),

@@ -18,7 +18,7 @@ import { SchedulerThread } from "./scheduler-thread.js";
 import type { Peer } from "./thread-protocol.js";
 
 /** What tells one scheduler from another here. */
-type End = Pick<SchedulerHost, "number" | "kind">;
+type End = Pick<SchedulerHost, "number" | "kind" | "isIo">;
 
 export class Hosting {
   readonly #hub: Hub;
@@ -43,7 +43,7 @@ export class Hosting {
         'bad isolation process: it needs pipes that Windows does not have; allowed there are thread, "shared" and "dedicated"',
       );
     }
-    const started = { number: setup.number, kind };
+    const started = { number: setup.number, kind, isIo: setup.isIo };
     const peers = [this.#toMain(started)];
     for (const other of others) {
       const [mine, theirs] = this.#between(started, other);
@@ -58,11 +58,12 @@ export class Hosting {
     this.#hub.gone(number, slot);
   }
 
-  #toMain({ number, kind }: End): Peer {
+  #toMain({ number, kind, isIo }: End): Peer {
     const { thread } = this.#scheduler;
     if (kind === "process") return { thread, port: null };
     const { port1, port2 } = new MessageChannel();
     this.#scheduler.connect(number, new PortLink(port1));
+    if (isIo) this.#scheduler.router.putFirst(number);
     return { thread, port: port2 };
   }
 
@@ -71,8 +72,8 @@ export class Hosting {
     if (a.kind === "thread" && b.kind === "thread") {
       const { port1, port2 } = new MessageChannel();
       return [
-        { thread: b.number, port: port1 },
-        { thread: a.number, port: port2 },
+        { thread: b.number, port: port1, isIo: b.isIo },
+        { thread: a.number, port: port2, isIo: a.isIo },
       ];
     }
     return [this.#byMain(a, b), this.#byMain(b, a)];
@@ -80,9 +81,9 @@ export class Hosting {
 
   /** The way of `from` to `to`, one of which is an OS process: all of it is by way of the main one. */
   #byMain(from: End, to: End): Peer {
-    if (from.kind === "process") return { thread: to.number, port: null };
+    if (from.kind === "process") return { thread: to.number, port: null, isIo: to.isIo };
     const { port1, port2 } = new MessageChannel();
     this.#hub.relay(from.number, to.number, port1);
-    return { thread: to.number, port: port2, isRelayed: true };
+    return { thread: to.number, port: port2, isIo: to.isIo, isRelayed: true };
   }
 }

@@ -32,6 +32,7 @@ export class SchedulerProcess implements SchedulerHost {
   readonly kind = "process";
   readonly number: number;
   readonly slot: number;
+  readonly isIo = false;
   readonly started: Promise<Loaded>;
   memory: HostMemory = { rssBytes: 0, ownBytes: 0, told: 0 };
   vitals: Vitals = NO_VITALS;

@@ -17,6 +17,7 @@ export class SchedulerThread implements SchedulerHost {
   readonly kind = "thread";
   readonly number: number;
   readonly slot: number;
+  readonly isIo: boolean;
   /** Settles with what it has loaded once the thread is ready; rejects with `startFailed` if it ends before. */
   readonly started: Promise<Loaded>;
 
@@ -35,6 +36,7 @@ export class SchedulerThread implements SchedulerHost {
   constructor(setup: HostSetup, peers: readonly Peer[]) {
     this.number = setup.number;
     this.slot = setup.slot;
+    this.isIo = setup.isIo;
     this.#setup = setup;
     const { shared } = setup;
     this.#worker = startWorker({ ...threadDataOf(setup), shared, peers, vitals: this.#vitals });
@@ -147,7 +149,12 @@ export class SchedulerThread implements SchedulerHost {
       worker.on("exit", (code) => {
         clearTimeout(timer);
         const reason = fault === "" ? `it exited with code ${code}` : fault;
-        reject(new RuntimeError(ErrorCode.startFailed, `scheduler ${this.slot} could not start: ${reason}`));
+        reject(
+          new RuntimeError(
+            ErrorCode.startFailed,
+            `${this.isIo ? "I/O thread" : "scheduler"} ${this.slot} could not start: ${reason}`,
+          ),
+        );
         exited(this, reason);
       });
     });

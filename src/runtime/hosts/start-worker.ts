@@ -22,7 +22,7 @@ export function startWorker(data: ThreadData): Worker {
   return new Worker(new URL("../../../workers/scheduler.js", import.meta.url), {
     workerData: data,
     transferList: data.peers.flatMap(({ port }) => port ?? []),
-    name: `joist scheduler ${data.slot}`,
+    name: `joist ${data.isIo ? "io" : "scheduler"} ${data.slot}`,
     resourceLimits: {
       maxOldGenerationSizeMb: hardLimitMib(data.maxHeapBytes),
       maxYoungGenerationSizeMb: YOUNG_MIB,

@@ -15,15 +15,17 @@ export interface ThreadData {
   readonly slot: number;
   /** `null` in an OS process of its own: it makes tables that are copies; see `mirror.ts`. */
   readonly shared: SharedBuffers | null;
-  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed">;
+  readonly tables: Pick<SharedBuffers, "slots" | "dedicated" | "seed" | "io">;
   readonly budgets: Budgets;
   readonly reporting: Reporting;
   /** Where it shows its vital signs, and how often; `maxHeapBytes` as in the options. */
   readonly vitals: SharedArrayBuffer;
   readonly beatMs: number;
   readonly maxHeapBytes: number;
-  /** URL of the application module. */
+  /** URL of the application module; of an I/O thread, of the library's own program for it. */
   readonly application: string;
+  /** Whether it is an I/O thread: with sockets, and no code of the user's. */
+  readonly isIo: boolean;
   /** The threads that are there already. */
   readonly peers: readonly Peer[];
 }
@@ -32,6 +34,8 @@ export interface ThreadData {
 export interface Peer {
   readonly thread: number;
   readonly port: MessagePort | null;
+  /** It is an I/O thread beside the main one. */
+  readonly isIo?: boolean;
   /** It is in an OS process of its own: the port is one to the main thread, which passes on what is for it. */
   readonly isRelayed?: true;
 }

@@ -41,6 +41,8 @@ export class Outbox {
   /** `null` in nearly every batch. */
   #transfers: Map<number, readonly TransferListItem[]> | null = null;
   readonly #full = new Ring<Batched>();
+  /** Whether its thread has sockets: what clients are to see is posted before all else. */
+  goesFirst = false;
   #inFlight = 0;
 
   get isEmpty(): boolean {

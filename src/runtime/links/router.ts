@@ -22,8 +22,8 @@ export class Router {
       this.#outboxes.set(thread, outbox);
     }
     if (outbox.isEmpty) {
-      // The I/O thread first: what clients are to see is on its way before another thread can answer to what it is told.
-      if (thread === 0) this.#dirty.unshift(outbox);
+      // I/O threads first: what clients are to see is on its way before another thread can answer to what it is told.
+      if (thread === 0 || outbox.goesFirst) this.#dirty.unshift(outbox);
       else this.#dirty.push(outbox);
     }
     return outbox;
@@ -57,6 +57,12 @@ export class Router {
       },
       lost,
     );
+  }
+
+  /** A thread that is connected has sockets. */
+  putFirst(thread: number): void {
+    const outbox = this.#outboxes.get(thread);
+    if (outbox !== undefined) outbox.goesFirst = true;
   }
 
   /**

@@ -4,7 +4,8 @@
  * two instructions, so there is no lock that could stay held.
  *
  * ```
- *   cells     one row a slot (0 = I/O thread, 1 … N = schedulers, then those kept for definitions): thread number, load
+ *   cells     one row a slot (0 = main I/O thread, 1 … N = schedulers, then further I/O threads, then those kept for
+ *             definitions): thread number, load
  *   placements  which definitions have a slot of their own (placements.ts)
  *   names     registered names: name → pid (names.ts)
  *   keys      unique keys of registries: registry, key → pid (keys.ts)
@@ -28,10 +29,12 @@ export interface SharedBuffers {
   readonly marks: SharedArrayBuffer;
   /** Seed of all hashes, random per runtime, so that nobody can prepare names that collide. */
   readonly seed: number;
-  /** The I/O thread, schedulers, and what is kept for definitions. */
+  /** The main I/O thread, schedulers, further I/O threads, and what is kept for definitions. */
   readonly slots: number;
   /** How many of them, the last ones, are kept for definitions: see `dedicated.ts`. */
   readonly dedicated: number;
+  /** I/O threads beside the main one: theirs are the slots after the schedulers'. */
+  readonly io: number;
 }
 
 const ROW = 8;
@@ -50,7 +53,7 @@ export class Cells {
     this.#cells = new Int32Array(buffers.cells);
     this.slots = buffers.slots;
     this.#mirror = mirror;
-    this.schedulers = buffers.slots - 1 - buffers.dedicated;
+    this.schedulers = buffers.slots - 1 - buffers.dedicated - buffers.io;
   }
 
   static bytes(slots: number): number {
