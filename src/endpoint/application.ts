@@ -23,7 +23,7 @@ import { TASK_KEY, taskRunner } from "../otp/task-runner.js";
 import { pubsubService } from "../pubsub/topics.js";
 import type { Definition, Service } from "../runtime/process.js";
 import { trackerService } from "../tracker/copies.js";
-import type { LongPollOptions } from "../transports/longpoll.js";
+import type { LongPollOptions } from "../transports/longpoll-options.js";
 import type { WebSocketOptions } from "../transports/websocket-options.js";
 import { type ApplicationCallbacks, type CallbackName, CallbackProcess } from "./callbacks.js";
 import { checkPaths, type Part, startOrder } from "./parts.js";

@@ -12,7 +12,7 @@ import { type DownMessage, isDown } from "../core/messages.js";
 import type { Pid } from "../core/pid.js";
 import type { Port } from "../runtime/process.js";
 import type { IoThreads, Runtime } from "../runtime/runtime.js";
-import { DEFAULT_MAX_SESSIONS, DEFAULT_MAX_TOTAL_BYTES } from "../transports/longpoll.js";
+import { DEFAULT_MAX_SESSIONS, DEFAULT_MAX_TOTAL_BYTES } from "../transports/longpoll-options.js";
 import type { AddressCounts } from "./address-counts.js";
 import type { ConnectionLimitOptions } from "./admission.js";
 import type { MountManifest } from "./application.js";

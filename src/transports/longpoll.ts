@@ -4,14 +4,13 @@
  * I/O thread: any request finds its session in a table, or the thread that has it (`longpoll-relay.ts`), so nothing in front has
  * to be sticky within one runtime.
  *
- * Everything that a client can make grow has a limit: {@link LongPollOptions}.
+ * Everything that a client can make grow has a limit: `longpoll-options.ts`.
  *
  * @see https://hexdocs.pm/phoenix/Phoenix.Endpoint.html#socket/3-longpoll-configuration
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ConnectOutcome, Drainable } from "../channels/transport.js";
-import { checkInteger } from "../core/check-integer.js";
 import { type Clock, monotonicClock } from "../core/clock.js";
 import type { LimitCode } from "../core/limit-codes.js";
 import type { Pid } from "../core/pid.js";
@@ -26,57 +25,16 @@ import {
 } from "./longpoll-answer.js";
 import { messagesOf } from "./longpoll-batch.js";
 import { type Body, type Budget, readBody } from "./longpoll-body.js";
+import { type LongPollOptions, resolveLongPollOptions, WINDOWS_UNTIL_IDLE } from "./longpoll-options.js";
 import { type PassedRequest, Relay } from "./longpoll-relay.js";
 import { LongPollSession, type SessionHost } from "./longpoll-session.js";
 import { SessionTokens } from "./longpoll-token.js";
 
-export interface LongPollOptions {
-  /**
-   * Milliseconds a poll waits for messages, and then a client may take to read the answer. A session that is not polled for
-   * one and a half times that ends. The stock client gives up a poll after 20 s. @defaultValue 10000
-   */
-  readonly windowMs?: number;
-  /** Milliseconds after which a session must begin anew. @defaultValue 1209600000, two weeks */
-  readonly tokenMaxAgeMs?: number;
-  /** Sessions there may be; one more client gets HTTP 503. @defaultValue 10000 */
-  readonly maxSessions?: number;
-  /** Messages that may wait for a client between two polls; beyond that its session ends. @defaultValue 10000 */
-  readonly maxBufferedMessages?: number;
-  /** Bytes that may wait for a client; beyond that its session ends. @defaultValue 16777216 */
-  readonly maxBufferedBytes?: number;
-  /** Bytes of the largest body a client may post; a larger one gets HTTP 400. @defaultValue 8000000 */
-  readonly maxBodyBytes?: number;
-  /** Milliseconds a body may take to arrive; then HTTP 400. @defaultValue 15000 */
-  readonly bodyTimeoutMs?: number;
-  /** Messages of one body that are handled; the others are dropped. The stock client sends no more. @defaultValue 100 */
-  readonly maxBatch?: number;
-  /**
-   * Bytes that messages and bodies of all sessions may take together. Beyond that a session that needs more ends, and a POST
-   * gets HTTP 503. @defaultValue 268435456
-   */
-  readonly maxTotalBytes?: number;
-}
-
-export const DEFAULT_WINDOW_MS = 10_000;
-export const DEFAULT_TOKEN_MAX_AGE_MS = 1_209_600_000;
-export const DEFAULT_MAX_SESSIONS = 10_000;
-export const DEFAULT_MAX_BUFFERED_MESSAGES = 10_000;
-export const DEFAULT_LONG_POLL_BUFFERED_BYTES = 16_777_216;
-export const DEFAULT_MAX_BODY_BYTES = 8_000_000;
-export const DEFAULT_BODY_TIMEOUT_MS = 15_000;
-export const DEFAULT_MAX_BATCH = 100;
-export const DEFAULT_MAX_TOTAL_BYTES = 268_435_456;
-
-/** How long a session may go without a poll, in windows; and how finely that is measured. */
-const WINDOWS_UNTIL_IDLE = 1.5;
+/** How finely it is measured that a session is not polled. */
 const SWEEPS_UNTIL_IDLE = 4;
 
 /** What a client is told that comes at a bad time. */
 const RETRY_AFTER_SECONDS = 5;
-
-const MAX_COUNT = Number.MAX_SAFE_INTEGER;
-/** The longest delay Node.js timers take. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 type Entered = (() => void) | "max_connections" | "max_connections_per_address";
 
@@ -382,24 +340,4 @@ function budgetOf(maxBytes: number): Budget {
       taken -= bytes;
     },
   };
-}
-
-/** @throws RuntimeError `badOption` */
-function resolveLongPollOptions(options: LongPollOptions): Required<LongPollOptions> {
-  const resolved = {
-    windowMs: options.windowMs ?? DEFAULT_WINDOW_MS,
-    tokenMaxAgeMs: options.tokenMaxAgeMs ?? DEFAULT_TOKEN_MAX_AGE_MS,
-    maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
-    maxBufferedMessages: options.maxBufferedMessages ?? DEFAULT_MAX_BUFFERED_MESSAGES,
-    maxBufferedBytes: options.maxBufferedBytes ?? DEFAULT_LONG_POLL_BUFFERED_BYTES,
-    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
-    bodyTimeoutMs: options.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
-    maxBatch: options.maxBatch ?? DEFAULT_MAX_BATCH,
-    maxTotalBytes: options.maxTotalBytes ?? DEFAULT_MAX_TOTAL_BYTES,
-  };
-  for (const [name, value] of Object.entries(resolved)) {
-    const isTimer = name === "windowMs" || name === "bodyTimeoutMs";
-    checkInteger(name, value, 1, isTimer ? Math.floor(MAX_TIMER_MS / WINDOWS_UNTIL_IDLE) : MAX_COUNT);
-  }
-  return resolved;
 }

@@ -5,7 +5,8 @@ import { type ClientRequest, createServer, type IncomingMessage, request, type S
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { type ConnectOutcome, SharedMessage, type Transport } from "../../src/channels/transport.js";
-import { LongPollMount, type LongPollOptions } from "../../src/transports/longpoll.js";
+import { LongPollMount } from "../../src/transports/longpoll.js";
+import type { LongPollOptions } from "../../src/transports/longpoll-options.js";
 
 /** What the connection of a session was told, and what it may tell its client. */
 interface Connected {
